@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// Plain old JavaScript, so that even an old Node can read it and say what is missing. The program itself is src/cli/main.ts in a
+// checkout and dist/main.mjs in the published package.
+import { existsSync } from 'node:fs';
+
+const NEEDED = 26;
+if (Number(process.versions.node.split('.')[0]) < NEEDED) {
+  console.error(`switchyard needs Node ${NEEDED} or newer, and this is ${process.version}: install it from nodejs.org or run "npx -p node@${NEEDED} switchyard"`);
+  process.exit(2);
+}
+const inCheckout = existsSync(new URL('../src/cli/main.ts', import.meta.url));
+const { main } = await import(inCheckout ? '../src/cli/main.ts' : '../dist/main.mjs');
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,135 @@
+/**
+ * The command line: one verb per file, loaded only when it is asked for, so that `--help` and a replay do not pay for a server.
+ * Exit codes are in io.ts and never change.
+ */
+import { Command, CommanderError } from 'commander';
+import { EXIT, type Io, processIo } from './io.ts';
+import { VERSION } from './version.ts';
+
+export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
+  let code: number = EXIT.ok;
+  const program = new Command('switchyard')
+    .description('Replay, drill and run edge load balancing with a Railgun-style WAN link.')
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
+    .showHelpAfterError('(switchyard --help lists the verbs)')
+    .enablePositionalOptions()
+    .addHelpText(
+      'after',
+      '\nStart with: switchyard replay\nExit codes: 0 all checks held, 1 internal error, 2 usage or invalid file, 3 a check failed, 130 interrupted.',
+    );
+
+  program
+    .command('replay')
+    .description('play scenarios in virtual time: who goes where, what fails, do sessions stick')
+    .argument('[files...]', 'scenario files; without any, the flagship scenario')
+    .option('--seed <seed>', 'the number that repeats a run; default: the scenario’s')
+    .option('--out <dir>', 'folder for the reports; default: out/NAME')
+    .option('--set <path=value>', 'change a value of the scenario, e.g. duration=5m; may be repeated', collect, [])
+    .option('--check <check>', 'one more check, e.g. "failed_requests < 1%"; may be repeated', collect, [])
+    .option('--trace <level>', 'requests in events.ndjson: all, notable or none')
+    .option('--geo-db <file>', 'a MaxMind or ip-location-db file; default: the optional country package')
+    .option('--json', 'print the report as JSON instead of text')
+    .option('--watch', 'play again whenever a file changes')
+    .option('--quiet', 'print the verdict only')
+    .option('-v, --verbose', 'print more')
+    .action(async (files: string[], options) => {
+      const { runReplay } = await import('./replay.ts');
+      code = await runReplay(files, options, io);
+    });
+
+  program
+    .command('explain')
+    .description('the decision for one request, rung by rung')
+    .argument('[file]', 'a configuration or a scenario; without one, the flagship scenario')
+    .option('--from <pop>', 'the PoP that serves the request, e.g. LHR')
+    .option('--ip <address>', 'the client’s address')
+    .option('--country <code>', 'the client’s country')
+    .option('--host <name>', 'which load balancer')
+    .option('--path <path>', 'path and query, for rules', '/')
+    .option('--method <method>', 'for rules', 'GET')
+    .option('--header <name:value>', 'a request header, for rules and header affinity; may be repeated', collect, [])
+    .option('--cookie <pool/origin>', 'a live session with this origin')
+    .option('--at <moment>', 'in a scenario: 12:03, +3m or RFC 3339; default: its start')
+    .option('--seed <seed>', 'for policies that draw')
+    .option('--set <path=value>', 'change a value of the scenario; may be repeated', collect, [])
+    .option('--geo-db <file>', 'a MaxMind or ip-location-db file')
+    .option('--json', 'print the rungs as JSON')
+    .action(async (file: string | undefined, options) => {
+      const { runExplain } = await import('./explain.ts');
+      code = await runExplain(file, options, io);
+    });
+
+  program
+    .command('validate')
+    .description('check configuration and scenario files, all problems at once')
+    .argument('[files...]', 'files to check; without any, every scenario of ./scenarios')
+    .option('--json', 'print the problems as JSON')
+    .option('--lenient', 'the profile for clients’ own test suites: fewer rules')
+    .action(async (files: string[], options) => {
+      const { runValidate } = await import('./validate.ts');
+      code = await runValidate(files, options, io);
+    });
+
+  program
+    .command('init')
+    .description('write a scenario and its configuration from a template')
+    .argument('[template]', 'failover, geo, sticky-shop, dns-failover, railgun-fallback or weighted-canary')
+    .option('--dir <dir>', 'where to write', '.')
+    .option('--force', 'overwrite files that exist')
+    .option('--json', 'print what was written as JSON')
+    .action(async (template: string | undefined, options) => {
+      const { runInit } = await import('./init.ts');
+      code = await runInit(template, options, io);
+    });
+
+  program
+    .command('schema')
+    .description('print the JSON Schema of a file format, for editors')
+    .argument('[format]', 'config or scenario', 'scenario')
+    .action(async (format: string) => {
+      const { runSchema } = await import('./schema.ts');
+      code = await runSchema(format, io);
+    });
+
+  program
+    .command('trace-diff')
+    .description('the first difference of two events.ndjson files, explained')
+    .argument('<a>')
+    .argument('<b>')
+    .option('--json', 'print the difference as JSON')
+    .action(async (a: string, b: string, options) => {
+      const { runTraceDiff } = await import('./trace-diff.ts');
+      code = await runTraceDiff(a, b, options, io);
+    });
+
+  program
+    .command('report')
+    .description('make the report files again from report.json, with more checks if you like')
+    .argument('<file>', 'a report.json')
+    .option('--out <dir>', 'folder for the files; default: beside the file')
+    .option('--check <check>', 'one more check; may be repeated', collect, [])
+    .option('--json', 'print the report as JSON')
+    .action(async (file: string, options) => {
+      const { runReport } = await import('./report.ts');
+      code = await runReport(file, options, io);
+    });
+
+  if (argv.length === 0) {
+    program.outputHelp();
+    return EXIT.ok;
+  }
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    io.err(`switchyard: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    return EXIT.internal;
+  }
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}

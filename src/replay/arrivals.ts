@@ -1,0 +1,31 @@
+/**
+ * What every traffic source gives the run: the time of its next request, and the request itself in one reused record. Sources never
+ * wait for answers (open loop), so a stall hides no request.
+ */
+
+/** Written by `take`. */
+export interface Arrival {
+  at: number;
+  client: number;
+  /** Index in `Model.loadBalancers`. */
+  balancer: number;
+  /** Hash of the page asked for. */
+  page: number;
+  bodyBytes: number;
+  /** The body's type may be delta-coded. */
+  text: boolean;
+  method: string;
+  path: string;
+  host: string;
+}
+
+export interface TrafficSource {
+  /** Time of the next request, Infinity when there will be none. */
+  readonly nextAt: number;
+  /** Fills `arrival` with the next request and moves on. */
+  take(arrival: Arrival): void;
+}
+
+export function emptyArrival(): Arrival {
+  return { at: 0, client: 0, balancer: 0, page: 0, bodyBytes: 0, text: true, method: 'GET', path: '/', host: '' };
+}

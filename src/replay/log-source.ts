@@ -1,0 +1,117 @@
+/**
+ * Requests of an access log as traffic. The log streams in through an asynchronous reader, some thousands of entries at a time; the run
+ * asks `starved` before it goes on and waits for `fill` when it is. Each client address is one client with one cookie jar.
+ */
+import { hashAddress, hashText } from '../steering/hash.ts';
+import type { Location } from '../core/location.ts';
+import type { Arrival, TrafficSource } from './arrivals.ts';
+import type { LogEntry } from './access-log.ts';
+import type { ClientTable } from './clients.ts';
+
+export interface LogPlan {
+  /** Entries in order of time, in batches. */
+  readonly batches: AsyncIterator<readonly LogEntry[]>;
+  /** Virtual time of the log's first entry. */
+  readonly start: number;
+  readonly speed: number;
+  readonly endAt: number;
+  /** Balancer of a host; -1 = none of ours. */
+  readonly balancerOf: (host: string | undefined) => number;
+  readonly locate: (entry: LogEntry) => Location;
+}
+
+/** Types that may be delta-coded, told by the path's ending (spec 3): no ending is a page. */
+const TEXT_ENDING = /(?:^|\/)[^/.]*$|\.(?:html?|css|js|mjs|json|xml|txt|svg|php|asp|aspx|rss|atom)$/i;
+
+export class LogSource implements TrafficSource {
+  nextAt = Number.POSITIVE_INFINITY;
+  /** No entry is at hand although the log has more: call `fill` and wait. */
+  starved = true;
+  requests = 0;
+  /** Entries whose host is none of our balancers'. */
+  foreign = 0;
+  readonly clients = new Map<string, number>();
+  readonly #plan: LogPlan;
+  readonly #table: ClientTable;
+  readonly #addresses: (client: number, address: string) => void;
+  #batch: readonly LogEntry[] = [];
+  #at = 0;
+  #first: number | undefined;
+  #ended = false;
+
+  constructor(plan: LogPlan, table: ClientTable, addresses: (client: number, address: string) => void) {
+    this.#plan = plan;
+    this.#table = table;
+    this.#addresses = addresses;
+  }
+
+  async fill(): Promise<void> {
+    while (!this.#ended && this.#at >= this.#batch.length) {
+      const next = await this.#plan.batches.next();
+      if (next.done === true) this.#ended = true;
+      else {
+        this.#batch = next.value;
+        this.#at = 0;
+      }
+    }
+    this.#look();
+  }
+
+  take(arrival: Arrival): void {
+    const entry = this.#batch[this.#at]!;
+    const client = this.#clientOf(entry);
+    arrival.at = this.nextAt;
+    arrival.client = client;
+    arrival.balancer = this.#plan.balancerOf(entry.host);
+    arrival.host = entry.host ?? '';
+    arrival.method = entry.method;
+    arrival.path = entry.target;
+    arrival.page = hashText(entry.target) | 0;
+    arrival.bodyBytes = entry.bytes;
+    const query = entry.target.indexOf('?');
+    arrival.text = TEXT_ENDING.test(query < 0 ? entry.target : entry.target.slice(0, query));
+    this.requests += 1;
+    this.#at += 1;
+    this.#look();
+  }
+
+  /** Stop here: the run is over. */
+  async close(): Promise<void> {
+    await this.#plan.batches.return?.();
+  }
+
+  #look(): void {
+    for (;;) {
+      const entry = this.#batch[this.#at];
+      if (entry === undefined) {
+        this.nextAt = Number.POSITIVE_INFINITY;
+        this.starved = !this.#ended;
+        return;
+      }
+      if (this.#plan.balancerOf(entry.host) < 0) {
+        this.foreign += 1;
+        this.#at += 1;
+        continue;
+      }
+      this.#first ??= entry.atUs;
+      const at = Math.round(this.#plan.start + (entry.atUs - this.#first) / this.#plan.speed);
+      if (at >= this.#plan.endAt) {
+        this.#ended = true;
+        this.#batch = [];
+        continue;
+      }
+      this.nextAt = at;
+      this.starved = false;
+      return;
+    }
+  }
+
+  #clientOf(entry: LogEntry): number {
+    const known = this.clients.get(entry.client);
+    if (known !== undefined) return known;
+    const client = this.#table.add(this.#plan.locate(entry), hashAddress(entry.client), true);
+    this.clients.set(entry.client, client);
+    this.#addresses(client, entry.client);
+    return client;
+  }
+}

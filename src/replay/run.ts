@@ -1,0 +1,641 @@
+/**
+ * Plays one scenario in virtual time and returns its report. The loop is small: take whatever comes next, the arrival of a request or an
+ * event of the agenda, at the time it is due. Everything random comes from forks of one seed, everything timed from the agenda, so a
+ * run is a function of its input (LB-254).
+ *
+ * Files are read by the caller and handed over as texts and streams; `load.ts` makes this file's input from a scenario.
+ */
+import { type Micros, micros } from '../core/time.ts';
+import type { Random } from '../core/random.ts';
+import type { Location } from '../core/location.ts';
+import type { HealthEvent } from '../core/trace.ts';
+import { REPORT_SCHEMA, type Phase, type RunReport, type TrafficSource as SourceRow } from '../core/report.ts';
+import { Locator } from '../geo/locate.ts';
+import { POPS, REGIONS, popAt } from '../geo/tables.ts';
+import { EventQueue } from '../sim/event-queue.ts';
+import type { Fault, Target } from '../sim/faults/fault.ts';
+import { VirtualClock } from '../sim/virtual-clock.ts';
+import { emptyArrival, type TrafficSource } from './arrivals.ts';
+import { capacityAlarms, capacityRows, steeringShifts } from './after-run.ts';
+import { ClientSource } from './client-source.ts';
+import { ClientTable } from './clients.ts';
+import { COMPLETE, Flights } from './flights.ts';
+import { Ledger, bucketWidthUs } from './ledger.ts';
+import type { ReplayInput } from './load.ts';
+import { LogSource } from './log-source.ts';
+import { PLACES } from './places.ts';
+import { Population } from './population.ts';
+import { PROBE_DUE, PROBE_RESULT, ProbeRunner } from './probe-runner.ts';
+import { ResolverFleet } from './resolvers.ts';
+import { type ClientTraffic, type LogTraffic, type Scenario, type TimelineEvent, momentOf } from './scenario.ts';
+import { SimWorld } from './sim-world.ts';
+import { Story, type OutageHandle } from './story.ts';
+import { TraceWriter } from './trace-writer.ts';
+
+const TIMER = 0;
+/** Events between two looks at the outside: progress, Ctrl-C. */
+const SLICE = 20_000;
+
+interface ActiveFault {
+  readonly fault: Fault;
+  readonly target: Target;
+  readonly undo: () => void;
+  readonly outage: OutageHandle | undefined;
+  readonly line: number;
+}
+
+export async function replay(input: ReplayInput): Promise<RunReport> {
+  return new Run(input).play();
+}
+
+class Run {
+  readonly #input: ReplayInput;
+  readonly #scenario: Scenario;
+  readonly #random: Random;
+  readonly #queue = new EventQueue();
+  readonly #clock: VirtualClock;
+  readonly #locator: Locator;
+  #present: Locator;
+  readonly #moved = new Map<Location, Location>();
+  readonly #world: SimWorld;
+  readonly #clients: ClientTable;
+  readonly #addresses: string[] = [];
+  readonly #populations: Population[] = [];
+  readonly #ledger: Ledger;
+  readonly #story = new Story();
+  readonly #trace: TraceWriter;
+  readonly #probes: ProbeRunner;
+  readonly #flights: Flights;
+  readonly #sources: TrafficSource[] = [];
+  readonly #logs: { source: LogSource; spec: LogTraffic; index: number }[] = [];
+  readonly #faults = new Set<ActiveFault>();
+  readonly #phases: readonly Phase[];
+  readonly #assumed = new Map<string, number>();
+  readonly #start: Micros;
+  readonly #end: Micros;
+
+  constructor(input: ReplayInput) {
+    this.#input = input;
+    const { scenario, model, random, start, end } = input;
+    this.#scenario = scenario;
+    this.#random = random;
+    this.#start = start;
+    this.#end = end;
+    // Probing begins before the run: the clock is set back to that moment below, before anything is timed.
+    this.#clock = new VirtualClock(start, this.#queue, TIMER);
+    this.#locator = input.locator;
+    this.#present = input.locator;
+    this.#world = new SimWorld(model, scenario.world, PLACES, this.#clock, random);
+    this.#world.onPlacesChanged = () => this.#placesChanged();
+    this.#clients = new ClientTable((client) => this.#addressOf(client));
+    this.#phases = phasesOf(scenario, start, end);
+    const regions = [...REGIONS.map((region) => region.code), 'none'];
+    this.#ledger = new Ledger({
+      startUs: start,
+      endUs: end,
+      bucketUs: scenario.bucketUs ?? bucketWidthUs(end - start),
+      regions,
+      pools: model.pools.map((pool) => pool.id),
+      origins: this.#world.originCount,
+      phaseEnds: this.#phases.map((phase) => phase.toUs),
+    });
+    this.#trace = new TraceWriter(scenario.trace, input.traceSink);
+    const inUse = input.locator.popsInUse.map((code) => PLACES.indexOf(code)!);
+    this.#probes = new ProbeRunner(model, this.#world, this.#queue, random, start, inUse, (event, origin) =>
+      this.#healthChanged(event, origin),
+    );
+    this.#clock.advance(this.#probes.warmUpFrom);
+    this.#clock.at(start, () => this.#probes.openBeats());
+    const resolvers = new ResolverFleet(this.#world, model, random.fork('resolvers'));
+    this.#flights = new Flights(model, {
+      queue: this.#queue,
+      world: this.#world,
+      clients: this.#clients,
+      ledger: this.#ledger,
+      resolvers,
+      story: this.#story,
+      trace: this.#trace,
+      health: this.#probes.board,
+      random,
+      locate: (home) => this.#locate(home),
+      regionRow: Int32Array.from([regions.length - 1, ...REGIONS.map((region) => region.index)]),
+      pops: POPS.length,
+    });
+    this.#resolvers = resolvers;
+    this.#world.railgunModel.onLane = (pop, listener, state, reason) => this.#laneChanged(pop, listener, state, reason);
+  }
+  readonly #resolvers: ResolverFleet;
+
+  async play(): Promise<RunReport> {
+    this.#trace.event(this.#mark('start'));
+    this.#scenario.traffic.forEach((spec, index) => {
+      if (spec.kind === 'log') this.#addLog(spec, index);
+      else this.#addClients(spec, index);
+    });
+    for (const event of this.#scenario.timeline) this.#plan(event);
+    for (const { source } of this.#logs) await source.fill();
+
+    const stopped = await this.#run();
+    const reached = stopped === undefined ? this.#end : this.#clock.now();
+    for (const { source } of this.#logs) await source.close();
+    for (const active of this.#faults) active.outage?.heal(reached);
+    this.#clients.endAllSessions();
+    this.#trace.event(this.#mark(stopped === undefined ? 'end' : 'interrupted'));
+    this.#trace.flush();
+    return this.#report(stopped, reached);
+  }
+
+  /** Until the end of the run and of all that was under way then. Returns why it stopped early, or `undefined`. */
+  async #run(): Promise<string | undefined> {
+    const { signal, onProgress, turn } = this.#input;
+    for (;;) {
+      const state = this.#slice();
+      if (state === 'done') return undefined;
+      if (state === 'starved') {
+        for (const { source } of this.#logs) if (source.starved) await source.fill();
+        continue;
+      }
+      onProgress?.({ now: this.#clock.now(), start: this.#start, end: this.#end, requests: this.#flights.count });
+      // A pressed Ctrl-C is only seen between two slices, when the outside world has its turn.
+      await turn?.();
+      if (signal?.aborted === true) return 'interrupted';
+    }
+  }
+
+  #slice(): 'done' | 'more' | 'starved' {
+    const queue = this.#queue;
+    const flights = this.#flights;
+    const sources = this.#sources;
+    const clock = this.#clock;
+    const end = this.#end;
+    const arrival = emptyArrival();
+    for (let step = 0; step < SLICE; step += 1) {
+      let source: TrafficSource | undefined;
+      let arrivesAt = Number.POSITIVE_INFINITY;
+      for (let index = 0; index < sources.length; index += 1) {
+        const candidate = sources[index]!;
+        if (candidate.nextAt < arrivesAt) {
+          arrivesAt = candidate.nextAt;
+          source = candidate;
+        }
+      }
+      if (this.#starved()) return 'starved';
+      const eventAt = queue.nextAt;
+      if (arrivesAt < eventAt && arrivesAt < end) {
+        clock.advance(arrivesAt);
+        source!.take(arrival);
+        flights.arrive(arrival);
+        continue;
+      }
+      if (eventAt === Number.POSITIVE_INFINITY) return 'done';
+      const { kind, operand } = queue;
+      queue.drop();
+      // After the end only requests under way are finished; nothing new begins.
+      if (eventAt >= end && kind !== COMPLETE) continue;
+      clock.advance(eventAt);
+      if (kind === COMPLETE) flights.complete(operand, eventAt);
+      else if (kind === PROBE_RESULT) this.#probes.result(operand, eventAt as Micros);
+      else if (kind === PROBE_DUE) this.#probes.wake(eventAt as Micros);
+      else clock.fire(operand);
+    }
+    return 'more';
+  }
+
+  #starved(): boolean {
+    for (let index = 0; index < this.#logs.length; index += 1) if (this.#logs[index]!.source.starved) return true;
+    return false;
+  }
+
+  // Traffic
+
+  #addClients(spec: ClientTraffic, index: number): void {
+    const random = this.#random.fork(`clients/${index}`);
+    const population = new Population(spec, index, this.#locator, random.fork('places'));
+    this.#populations.push(population);
+    const first = this.#clients.count;
+    const cookies = random.fork('cookies');
+    for (let client = 0; client < spec.count; client += 1) {
+      const keeps = spec.cookieShare >= 1 || cookies.next() < spec.cookieShare;
+      this.#clients.add(population.locationOf(client), population.hashOf(client), keeps);
+    }
+    population.first = first;
+    this.#resolvers.addSource(index, first, spec.resolver, spec.resolversPerPop);
+    this.#sources.push(
+      new ClientSource(
+        {
+          first,
+          count: spec.count,
+          ramp: spec.ramp.map((point) => ({ at: momentOf(point.moment, this.#start), rate: point.rate })),
+          endAt: this.#end,
+          sessionUs: spec.sessionUs,
+          thinkUs: spec.thinkUs,
+          pages: spec.pages,
+          pageBytes: spec.pageBytes,
+          balancer: this.#input.balancerOf(spec.host),
+          host: spec.host ?? this.#input.model.loadBalancers[0]?.name ?? '',
+          path: spec.path,
+          method: spec.method,
+        },
+        this.#clients,
+        random.fork('arrivals'),
+      ),
+    );
+  }
+
+  #addLog(spec: LogTraffic, index: number): void {
+    const log = this.#input.logs.get(spec)!;
+    this.#resolvers.addSource(index, Number.MAX_SAFE_INTEGER, spec.resolver, 1);
+    const source = new LogSource(
+      {
+        batches: log.batches(),
+        start: this.#start,
+        speed: spec.speed,
+        endAt: this.#end,
+        balancerOf: (host) => (spec.host === undefined ? this.#input.balancerOf(host) : this.#input.balancerOf(spec.host)),
+        locate: (entry) => this.#locateEntry(entry),
+      },
+      this.#clients,
+      (client, address) => {
+        this.#addresses[client] = address;
+      },
+    );
+    this.#sources.push(source);
+    this.#logs.push({ source, spec, index });
+  }
+
+  #locateEntry(entry: { readonly client: string; readonly popCode?: string; readonly country?: string }): Location {
+    const location = this.#locator.find({
+      address: entry.client,
+      ...(entry.popCode === undefined ? {} : { pop: entry.popCode }),
+      ...(entry.country === undefined ? {} : { country: entry.country }),
+    });
+    for (const code of location.assumed) this.#assumed.set(code, (this.#assumed.get(code) ?? 0) + 1);
+    return location;
+  }
+
+  #addressOf(client: number): string {
+    const spelled = this.#addresses[client];
+    if (spelled !== undefined) return spelled;
+    const population = this.#populations.find((one) => client >= one.first && client < one.first + one.count);
+    return population?.addressOf(client - population.first) ?? '';
+  }
+
+  // Places
+
+  #locate(home: Location): Location {
+    if (this.#present === this.#locator) return home;
+    const known = this.#moved.get(home);
+    if (known !== undefined) return known;
+    const now = this.#present.moved(home);
+    this.#moved.set(home, now);
+    return now;
+  }
+
+  #placesChanged(): void {
+    this.#moved.clear();
+    const { withdrawn } = this.#world;
+    const inUse = (this.#scenario.world.pops.length > 0 ? this.#scenario.world.pops : POPS.map((pop) => pop.code)) as string[];
+    const left = inUse.filter((code) => !withdrawn.has(PLACES.indexOf(code) ?? -1));
+    for (const code of inUse) {
+      const pop = PLACES.indexOf(code)!;
+      this.#probes.setDataCenter(pop, !withdrawn.has(pop));
+    }
+    this.#present = withdrawn.size === 0 ? this.#locator : left.length === 0 ? this.#present : this.#locator.using(left);
+  }
+
+  // Timeline
+
+  #plan(event: TimelineEvent): void {
+    const at = momentOf(event.moment, this.#start);
+    switch (event.kind) {
+      case 'fault':
+        this.#clock.at(at, () => this.#startFault(event, at));
+        return;
+      case 'heal':
+        this.#clock.at(at, () => this.#heal(event.what, at, event.line));
+        return;
+      case 'set': {
+        const change = this.#input.changes.find((planned) => planned.event === event);
+        if (change !== undefined) this.#clock.at(at, () => this.#change(change, at));
+        return;
+      }
+      default:
+        this.#clock.at(at, () => this.#story.tell({ atUs: at, kind: 'note', tone: 'neutral', text: event.note, line: event.line }));
+    }
+  }
+
+  #startFault(event: Extract<TimelineEvent, { kind: 'fault' }>, at: Micros): void {
+    const { fault, target, parameters, forUs, line } = event;
+    const origins = this.#world.originsOf(target);
+    const hitsOrigins = target.kind === 'pool' || target.kind === 'origin';
+    const outage = this.#story.open(
+      spell(target),
+      fault.name,
+      hitsOrigins ? origins : [],
+      at,
+      this.#probes.knobs(hitsOrigins ? origins : []),
+    );
+    const undo = fault.start(this.#world, target, parameters);
+    const active: ActiveFault = { fault, target, undo, outage, line };
+    this.#faults.add(active);
+    this.#trace.event({ at, event: 'fault', fault: fault.name, target: spell(target), line });
+    this.#story.tell({
+      atUs: at,
+      kind: 'fault',
+      tone: 'bad',
+      text: `${spell(target)}: ${fault.name} (${event.note === '' ? fault.summary : event.note})`,
+      line,
+    });
+    if (forUs > 0) this.#clock.at(micros(at + forUs), () => this.#endFault(active, micros(at + forUs), line));
+  }
+
+  #heal(what: string, at: Micros, line: number): void {
+    for (const active of [...this.#faults]) {
+      const meant =
+        what === 'all' ||
+        what === active.fault.name ||
+        what === spell(active.target) ||
+        (active.target.kind === 'store' && /^(?:memcached|redis|store)\b/.test(what));
+      if (meant) this.#endFault(active, at, line);
+    }
+  }
+
+  #endFault(active: ActiveFault, at: Micros, line: number): void {
+    if (!this.#faults.delete(active)) return;
+    active.undo();
+    active.outage?.heal(at);
+    this.#trace.event({ at, event: 'heal', fault: active.fault.name, target: spell(active.target), line });
+    this.#story.tell({ atUs: at, kind: 'heal', tone: 'good', text: `${spell(active.target)}: ${active.fault.name} is over`, line });
+  }
+
+  #change(change: ReplayInput['changes'][number], at: Micros): void {
+    this.#probes.adopt(change.model, at);
+    this.#flights.adopt(change.model, this.#probes.board);
+    this.#resolvers.adopt(change.model);
+    const { line } = change.event;
+    for (const [target, fields] of change.event.changes) {
+      for (const [field, value] of Object.entries(fields)) {
+        const text = JSON.stringify(value) ?? 'null';
+        this.#trace.event({ at, event: 'change', target, field, value: text, line });
+        this.#story.tell({ atUs: at, kind: 'change', tone: 'neutral', text: `${target}: ${field} is now ${text}`, line });
+      }
+    }
+  }
+
+  // What follows
+
+  #healthChanged(event: HealthEvent, origin: number): void {
+    this.#trace.event(event);
+    const good = event.to === 'healthy';
+    if (event.scope === 'origin') {
+      if (event.from !== 'unprobed') {
+        this.#story.health(origin, good, event.at);
+      }
+      if (event.where === 'global' && event.from !== 'unprobed') {
+        const name = `${event.pool}/${event.origin}`;
+        this.#story.tell(
+          {
+            atUs: event.at,
+            kind: 'health',
+            tone: good ? 'good' : 'bad',
+            text: `${name} is ${event.to}${event.reason === '' || good ? '' : ` (${event.reason})`}`,
+            line: 0,
+          },
+          name,
+        );
+      }
+    } else if (event.where === 'global' && event.from !== 'unprobed') {
+      this.#story.tell(
+        { atUs: event.at, kind: 'health', tone: good ? 'good' : 'bad', text: `pool ${event.pool} is ${event.to}`, line: 0 },
+        `pool/${event.pool}`,
+      );
+    }
+  }
+
+  #laneChanged(pop: number, listener: number, state: string, reason: string): void {
+    const at = this.#clock.now();
+    const name = PLACES.codeOf(pop);
+    this.#trace.event({ at, event: 'link', pop: name, listener: String(listener + 1), state, reason });
+    if (state === 'open') return;
+    this.#story.tell(
+      {
+        atUs: at,
+        kind: 'link',
+        tone: 'bad',
+        text: `${name}: lane to listener ${listener + 1} ${state}${reason === '' ? '' : ` (${reason})`}`,
+        line: 0,
+      },
+      `lane/${listener}/${state}`,
+    );
+  }
+
+  // The report
+
+  #mark(event: 'start' | 'end' | 'interrupted') {
+    return {
+      at: event === 'start' ? this.#start : this.#clock.now(),
+      event,
+      scenario: this.#scenario.name,
+      seed: this.#input.seed,
+      config: this.#input.configHash,
+      requests: this.#flights.count,
+    } as const;
+  }
+
+  #report(stopped: string | undefined, reached: Micros): RunReport {
+    const { scenario, model } = this.#input;
+    const ledger = this.#ledger;
+    const series = ledger.series();
+    const placement = ledger.placement();
+    const capacity = capacityRows(model, this.#world.origins, series);
+    for (const entry of steeringShifts(series, placement)) this.#story.timeline.push(entry);
+    for (const entry of capacityAlarms(capacity)) this.#story.timeline.push(entry);
+    const timeline = this.#story.timeline
+      .map((entry, index) => ({ entry, index }))
+      .sort((a, b) => a.entry.atUs - b.entry.atUs || a.index - b.index)
+      .map(({ entry }) => entry);
+    const { totals } = this.#clients;
+    const railgun = this.#world.railgunModel;
+    const usesRailgun = model.loadBalancers.some((balancer) => balancer.railgun !== undefined && balancer.proxied);
+    const byName = model.loadBalancers.some((balancer) => !balancer.proxied);
+    return {
+      schema: REPORT_SCHEMA,
+      kind: 'replay',
+      tool: { name: 'switchyard', version: this.#input.version },
+      scenario: { name: scenario.name, file: scenario.file, description: scenario.description },
+      seed: this.#input.seed,
+      configHash: this.#input.configHash,
+      scenarioHash: this.#input.scenarioHash,
+      repeat: this.#input.repeat,
+      startUs: this.#start,
+      endUs: this.#end,
+      partial: stopped === undefined ? null : { reason: stopped, atUs: reached },
+      assumptions: this.#assumptions(),
+      warnings: [...this.#input.warnings, ...this.#logWarnings()],
+      traffic: this.#trafficRows(),
+      totals: {
+        requests: ledger.requests,
+        served: ledger.requests - ledger.failed,
+        failed: ledger.failed,
+        fallback: ledger.fallback,
+        retried: ledger.retried,
+        causes: [...ledger.causes.values()].sort((a, b) => b.count - a.count || (a.cause < b.cause ? -1 : 1)),
+      },
+      phases: this.#phases,
+      placement,
+      budget: this.#story.budget(),
+      sessions: {
+        ...totals,
+        byReason: [],
+      },
+      capacity,
+      latency: ledger.latencySummary(),
+      dns: byName ? this.#resolvers.summary() : null,
+      railgun: usesRailgun
+        ? {
+            viaLane: ledger.viaLane,
+            direct: [...ledger.directReasons].map(([reason, count]) => ({ reason, count })).sort((a, b) => b.count - a.count),
+            pageBytes: ledger.railgunPageBytes,
+            wanBytes: ledger.railgunWanBytes,
+            ratio: ledger.railgunPageBytes === 0 ? 0 : ledger.railgunWanBytes / ledger.railgunPageBytes,
+            lanesOpened: railgun.lanesOpened,
+            lanesLost: railgun.lanesLost,
+          }
+        : null,
+      pools: model.pools.map((pool, poolIndex) => ({
+        id: pool.id,
+        name: pool.name,
+        enabled: pool.enabled,
+        requests: sum(series.poolRequests[poolIndex]!),
+        failed: sum(series.poolFailed[poolIndex]!),
+        latitude: pool.latitude ?? null,
+        longitude: pool.longitude ?? null,
+        origins: pool.origins.map((origin, index) => {
+          const number = this.#world.originBase[poolIndex]! + index;
+          return {
+            name: origin.name,
+            address: origin.address,
+            requests: sum(series.originRequests[number]!),
+            failed: sum(series.originFailed[number]!),
+            beats: this.#probes.beats(number),
+          };
+        }),
+      })),
+      pops: this.#flights.popRows().map(({ pop, requests, failed }) => {
+        const { code, city, region, latitude, longitude } = popAt(pop);
+        return { code, city, region: region ?? '', latitude, longitude, requests, failed };
+      }),
+      timeline,
+      series,
+      checks: [],
+    };
+  }
+
+  #assumptions(): string[] {
+    const sentences: string[] = [];
+    const clients = [...this.#assumed].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+    for (const [code, count] of clients) sentences.push(`${count} clients: ${ASSUMED_WORDS.get(code) ?? code}.`);
+    if (this.#logs.length > 0) {
+      sentences.push('Each client address of the log is one client with one cookie jar; answers recorded in the log are not used.');
+    }
+    if (this.#scenario.world.links.get('edge-origin')?.delayUs === undefined) {
+      sentences.push('Delay between a PoP and a pool follows from their distance (10 ms each way for a pool without coordinates).');
+    }
+    if (this.#scenario.world.origins.size === 0) sentences.push('Every origin answers after 20 ms and has no limit.');
+    sentences.push('Latency is from the edge to the origin and back; the way between client and edge is not part of it.');
+    if (this.#scenario.fidelity === 'wire') {
+      sentences.push('Wire fidelity is not built yet: the link is played at flow fidelity.');
+    }
+    return sentences;
+  }
+
+  #logWarnings(): string[] {
+    return this.#logs.flatMap(({ source, spec }) => {
+      const { stats } = this.#input.logs.get(spec)!;
+      const lines: string[] = [];
+      if (stats.brokenLines > 0) {
+        const shown = stats.brokenLineNumbers.join(', ');
+        lines.push(`${spec.path}: ${stats.brokenLines} of ${stats.lines} lines could not be read (lines ${shown}${stats.brokenLines > stats.brokenLineNumbers.length ? ', …' : ''}).`);
+      }
+      if (stats.tooLate > 0) lines.push(`${spec.path}: ${stats.tooLate} lines came too late to be sorted in and were left out.`);
+      if (source.foreign > 0) lines.push(`${spec.path}: ${source.foreign} requests are for hosts without a balancer and were left out.`);
+      return lines;
+    });
+  }
+
+  #trafficRows(): SourceRow[] {
+    return this.#scenario.traffic.map((spec, index): SourceRow => {
+      if (spec.kind === 'clients') {
+        const first = this.#populations.find((population) => population.index === index);
+        return {
+          kind: 'clients',
+          name: `${spec.count} clients`,
+          requests: (this.#sources[index] as ClientSource).requests,
+          lines: 0,
+          brokenLines: 0,
+          brokenLineNumbers: [],
+          outOfOrder: 0,
+          clients: first?.count ?? 0,
+        };
+      }
+      const log = this.#logs.find((one) => one.index === index)!;
+      const { stats } = this.#input.logs.get(spec)!;
+      return {
+        kind: 'log',
+        name: spec.path,
+        requests: log.source.requests,
+        lines: stats.lines,
+        brokenLines: stats.brokenLines,
+        brokenLineNumbers: stats.brokenLineNumbers,
+        outOfOrder: stats.outOfOrder,
+        clients: log.source.clients.size,
+      };
+    });
+  }
+}
+
+const ASSUMED_WORDS: ReadonlyMap<string, string> = new Map([
+  ['country_centroid', 'only the country is known; they stand at a point of it'],
+  ['country_override', 'only the country is known; they stand where the scenario puts it'],
+  ['default_pop', 'nothing says where they are; they are at the default PoP'],
+  ['private_address', 'a private address, which no file can place'],
+  ['loopback_address', 'a loopback address'],
+  ['documentation_address', 'an address from a documentation range'],
+  ['reserved_address', 'an address that is reserved'],
+  ['host_name', 'the log gives a host name instead of an address'],
+  ['no_geo_database', 'no GeoIP file is at hand'],
+  ['not_in_geo_database', 'the GeoIP file does not know the address'],
+  ['unknown_country', 'a country code that is not in the table'],
+  ['unknown_pop', 'a PoP code that is not in the table'],
+  ['pop_not_in_use', 'their PoP is not in use; the nearest one stands in'],
+]);
+
+function spell(target: Target): string {
+  return `${target.kind === 'store' ? 'memcached' : target.kind}/${target.name}`;
+}
+
+function sum(values: readonly number[]): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
+
+/** Before the first event of the timeline, while faults last, after the last of them. */
+function phasesOf(scenario: Scenario, start: Micros, end: Micros): Phase[] {
+  let first = Number.POSITIVE_INFINITY;
+  let last = 0;
+  let healed = false;
+  for (const event of scenario.timeline) {
+    if (event.kind === 'note') continue;
+    const at = momentOf(event.moment, start);
+    first = Math.min(first, at);
+    if (event.kind === 'heal') healed = true;
+    const ends = event.kind === 'fault' ? (event.forUs > 0 ? at + event.forUs : at) : at;
+    if (event.kind === 'fault' && event.forUs > 0) healed = true;
+    last = Math.max(last, ends);
+  }
+  if (first === Number.POSITIVE_INFINITY) return [{ name: 'before', fromUs: start, toUs: end }];
+  const phases: Phase[] = [{ name: 'before', fromUs: start, toUs: Math.max(start, first) }];
+  if (!healed || last >= end) return [...phases, { name: 'during', fromUs: first, toUs: end }];
+  return [...phases, { name: 'during', fromUs: first, toUs: last }, { name: 'after', fromUs: last, toUs: end }];
+}

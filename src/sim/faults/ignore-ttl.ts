@@ -1,0 +1,14 @@
+/** Resolvers keep the answers they have, whatever the TTL said. */
+import type { Fault } from './fault.ts';
+
+export const ignoreTtl: Fault = {
+  name: 'ignore_ttl',
+  summary: 'resolvers keep old answers past their TTL',
+  targets: ['resolver'],
+  parameters: {},
+  live: false,
+  start(world) {
+    world.setIgnoreTtl(true);
+    return () => world.setIgnoreTtl(false);
+  },
+};

@@ -1,0 +1,66 @@
+/** Faults of the way between edge and origin: `delay`, `rate`, `loss`, `cut`. */
+import { US_PER_MS } from '../../core/time.ts';
+import type { Fault } from './fault.ts';
+
+export const delay: Fault = {
+  name: 'delay',
+  summary: 'the way grows longer',
+  targets: ['link'],
+  parameters: { add: { kind: 'duration', default: 100 * US_PER_MS, summary: 'each way' } },
+  live: true,
+  start(world, _target, parameters) {
+    const link = world.link;
+    const add = parameters.add ?? 0;
+    link.addDelayUs += add;
+    return () => {
+      link.addDelayUs -= add;
+    };
+  },
+};
+
+export const rate: Fault = {
+  name: 'rate',
+  summary: 'the way grows narrower',
+  targets: ['link'],
+  parameters: { limit: { kind: 'bitrate', default: 1_250_000, summary: 'that is left' } },
+  live: true,
+  start(world, _target, parameters) {
+    const link = world.link;
+    const before = link.rate;
+    link.rate = parameters.limit ?? before;
+    return () => {
+      link.rate = before;
+    };
+  },
+};
+
+export const loss: Fault = {
+  name: 'loss',
+  summary: 'segments are lost and sent again: time, not bytes',
+  targets: ['link'],
+  parameters: { share: { kind: 'share', default: 0.02, summary: 'of segments' } },
+  live: true,
+  start(world, _target, parameters) {
+    const link = world.link;
+    const before = link.loss;
+    link.loss = parameters.share ?? 0;
+    return () => {
+      link.loss = before;
+    };
+  },
+};
+
+export const cut: Fault = {
+  name: 'cut',
+  summary: 'nothing passes any more: origins behind it time out',
+  targets: ['link'],
+  parameters: {},
+  live: true,
+  start(world) {
+    const link = world.link;
+    link.cut = true;
+    return () => {
+      link.cut = false;
+    };
+  },
+};
