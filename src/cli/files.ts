@@ -5,11 +5,15 @@
 import { createReadStream, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createGunzip } from 'node:zlib';
 import { MAX_FILE_BYTES } from '../config/document.ts';
 import type { Problem } from '../core/problem.ts';
 import { type GeoDatabase, openMmdb } from '../geo/mmdb.ts';
 import type { Files } from '../replay/load.ts';
+
+/** What is played when nothing is named. */
+export const FLAGSHIP = displayPath(fileURLToPath(new URL('../../scenarios/flagship.yaml', import.meta.url)));
 
 export type ReadText = { readonly text: string } | { readonly reason: string };
 
@@ -93,7 +97,7 @@ export function writeWhole(path: string, text: string): void {
 
 /** Free country data as an optional package, so that real addresses locate out of the box. */
 const COUNTRY_PACKAGE = '@ip-location-db/geo-whois-asn-country-mmdb';
-const COUNTRY_FILES = ['geo-whois-asn-country-ipv4.mmdb', 'geo-whois-asn-country-ipv6.mmdb', 'geo-whois-asn-country.mmdb'];
+const COUNTRY_FILE = 'geo-whois-asn-country.mmdb';
 
 export type FoundDatabase = { readonly database: GeoDatabase | undefined } | { readonly reason: string };
 
@@ -107,14 +111,11 @@ export function findGeoDatabase(path: string | undefined): FoundDatabase {
       return { reason: reasonOf(error) };
     }
   }
-  const require = createRequire(import.meta.url);
-  for (const file of COUNTRY_FILES) {
-    try {
-      const opened = openMmdb(readFileSync(require.resolve(`${COUNTRY_PACKAGE}/${file}`)));
-      if (opened.kind === 'opened') return { database: opened.database };
-    } catch {
-      // Not installed, or under another name: the next one, or none.
-    }
+  try {
+    const opened = openMmdb(readFileSync(createRequire(import.meta.url).resolve(`${COUNTRY_PACKAGE}/${COUNTRY_FILE}`)));
+    return { database: opened.kind === 'opened' ? opened.database : undefined };
+  } catch {
+    // An optional package: not installed is no fault.
+    return { database: undefined };
   }
-  return { database: undefined };
 }

@@ -4,20 +4,19 @@
  */
 import { mkdirSync, renameSync, rmSync, writeSync, openSync, closeSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { CheckResult, RunReport } from '../core/report.ts';
 import type { Problem } from '../core/problem.ts';
 import { judge } from '../checks/judge.ts';
-import { type Check, parseCheck } from '../checks/parse-check.ts';
-import { toJson } from '../report/json.ts';
-import { renderAll } from '../report/render-all.ts';
-import { renderTerminal } from '../report/terminal.ts';
-import { renderGithub } from '../report/github.ts';
+import type { Check } from '../checks/check.ts';
+import { parseCheck } from '../checks/parse-check.ts';
+import { renderJson } from '../report/json.ts';
+import { renderTerminal, renderVerdict } from '../report/terminal.ts';
+import { POPS, REGIONS } from '../geo/tables.ts';
 import { type Progress, type ReplayInput, prepareReplay } from '../replay/load.ts';
 import { replay } from '../replay/run.ts';
-import { fileProblem, filesBeside, findGeoDatabase, readTextFile, reasonOf, writeWhole } from './files.ts';
+import { FLAGSHIP, fileProblem, filesBeside, findGeoDatabase, readTextFile, reasonOf, writeWhole } from './files.ts';
 import { EXIT, type Io, paint, wantsColour } from './io.ts';
-import { printProblems } from './problems.ts';
+import { refuse } from './refuse.ts';
 import { VERSION } from './version.ts';
 
 export interface ReplayFlags {
@@ -33,7 +32,6 @@ export interface ReplayFlags {
   readonly verbose?: boolean;
 }
 
-export const FLAGSHIP = fileURLToPath(new URL('../../scenarios/flagship.yaml', import.meta.url));
 /** Progress is drawn at most this often, and never before this much time has passed. */
 const PROGRESS_MS = 200;
 
@@ -112,11 +110,11 @@ async function playOne(file: string, flags: ReplayFlags, io: Io, several: boolea
 
 function print(report: RunReport, out: string, flags: ReplayFlags, io: Io, colour: boolean): void {
   if (flags.json === true) {
-    io.out(toJson(report));
+    io.out(renderJson(report));
     return;
   }
-  io.out(renderTerminal(report, { colour, columns: Math.min(io.columns, 140), quiet: flags.quiet === true }));
-  if (io.env.GITHUB_ACTIONS === 'true') io.out(renderGithub(report));
+  const paper = { colour, width: io.columns };
+  io.out(flags.quiet === true ? renderVerdict(report, paper) : renderTerminal(report, paper));
   io.out(`\nReport  ${join(out, 'report.html')}   (report.json, events.ndjson, junit.xml, summary.md beside it)\n`);
   if (flags.quiet !== true) io.out(`Next    ${nextCommands(report, out).join('\n        ')}\n`);
   io.out(`Repeat  ${report.repeat}\n`);
@@ -143,8 +141,10 @@ function readChecks(input: ReplayInput, flags: ReplayFlags): ReadChecks {
   const problems: Problem[] = [];
   const list: { check: Check; line: number }[] = [];
   const vocabulary = {
-    start: input.start,
-    end: input.end,
+    startUs: input.start,
+    endUs: input.end,
+    regions: REGIONS.map((region) => region.code as string),
+    pops: POPS.map((pop) => pop.code as string),
     pools: input.model.pools.map((pool) => ({
       id: pool.id as string,
       name: pool.name,
@@ -163,7 +163,7 @@ function readChecks(input: ReplayInput, flags: ReplayFlags): ReadChecks {
         severity: 'error',
         file,
         line,
-        column: column + parsed.problem.column,
+        column: line === 0 ? parsed.problem.column : column + parsed.problem.column - 1,
         path: 'checks',
         message: parsed.problem.message,
         hint: parsed.problem.hint,
@@ -171,11 +171,6 @@ function readChecks(input: ReplayInput, flags: ReplayFlags): ReadChecks {
     }
   }
   return problems.length > 0 ? { ok: false, problems } : { ok: true, list };
-}
-
-export function refuse(problems: readonly Problem[], flags: { readonly json?: boolean }, io: Io): number {
-  printProblems(problems, io, flags.json === true);
-  return EXIT.usage;
 }
 
 function repeatCommand(file: string, flags: ReplayFlags): string {

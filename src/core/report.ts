@@ -176,6 +176,15 @@ export interface PoolSummary {
   readonly latitude: number | null;
   readonly longitude: number | null;
   readonly origins: readonly OriginSummary[];
+  /** The pool's own state (`minimum_origins` decides); without it, readers take a pool to be as healthy as its best origin. */
+  readonly beats?: readonly Beat[];
+}
+
+/** From `fromUs` until the next beat (or the end of the run) the thing was in this state. */
+export interface Beat {
+  readonly fromUs: number;
+  readonly state: string;
+  readonly reason: string;
 }
 
 export interface OriginSummary {
@@ -184,7 +193,7 @@ export interface OriginSummary {
   readonly requests: number;
   readonly failed: number;
   /** State changes in order: the beat bar. */
-  readonly beats: readonly { readonly fromUs: number; readonly state: string; readonly reason: string }[];
+  readonly beats: readonly Beat[];
 }
 
 export interface PopSummary {

@@ -7,6 +7,8 @@
 export interface Arrival {
   at: number;
   client: number;
+  /** Number of the traffic source among the resolvers' users. */
+  source: number;
   /** Index in `Model.loadBalancers`. */
   balancer: number;
   /** Hash of the page asked for. */
@@ -27,5 +29,5 @@ export interface TrafficSource {
 }
 
 export function emptyArrival(): Arrival {
-  return { at: 0, client: 0, balancer: 0, page: 0, bodyBytes: 0, text: true, method: 'GET', path: '/', host: '' };
+  return { at: 0, client: 0, source: 0, balancer: 0, page: 0, bodyBytes: 0, text: true, method: 'GET', path: '/', host: '' };
 }

@@ -10,6 +10,7 @@ import type { Arrival, TrafficSource } from './arrivals.ts';
 import type { ClientTable } from './clients.ts';
 
 export interface ClientPlan {
+  readonly source: number;
   /** Number of the first client in the table, and how many belong to this source. */
   readonly first: number;
   readonly count: number;
@@ -62,6 +63,7 @@ export class ClientSource implements TrafficSource {
     const client = plan.thinkUs > 0 ? this.#takeFromSession(at) : this.#takeFromCrowd(at);
     arrival.at = at;
     arrival.client = plan.first + client;
+    arrival.source = plan.source;
     arrival.balancer = plan.balancer;
     arrival.page = plan.pages > 1 ? this.#random.below(plan.pages) + 1 : 1;
     arrival.bodyBytes = plan.pageBytes;

@@ -83,7 +83,8 @@ export class ClientTable {
 
   /**
    * The session was served by `origin`. Returns true when that is another one than last time. `why` is the affinity outcome:
-   * a drain that ended and a cookie that expired move a session by agreement, everything else loses its state.
+   * a drain that ended and a cookie that expired move a session by agreement, and where affinity is off nobody promised anything;
+   * everything else loses its state.
    */
   served(client: number, origin: number, why: string): boolean {
     const last = this.#last[client]!;
@@ -102,7 +103,7 @@ export class ClientTable {
     if (why === 'drained') flags |= DRAINED;
     else if (why === 'expired') flags |= EXPIRED;
     else if (origin === this.#home[client]) flags |= MOVED_BACK;
-    else if (why !== 'visiting') flags |= LOST;
+    else if (why !== 'visiting' && why !== 'off') flags |= LOST;
     this.#flags[client] = flags;
     return true;
   }

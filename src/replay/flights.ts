@@ -20,6 +20,8 @@ import {
   LANE_LOST,
   NOTHING_MAY_SERVE,
   NOT_RESOLVED,
+  ORIGIN_ERROR,
+  OVERLOADED,
   RESET,
   SERVED,
 } from '../sim/outcome.ts';
@@ -28,10 +30,12 @@ import { type BalancerPlan, compileBalancer } from '../steering/plan.ts';
 import type { SteerRequest, SteerWorld } from '../steering/request.ts';
 import { steerAgain } from '../steering/failover.ts';
 import { steer } from '../steering/steer.ts';
+import { hashAddress } from '../steering/hash.ts';
 import { HeaderSessions } from '../steering/header-sessions.ts';
 import type { Arrival } from './arrivals.ts';
 import type { ClientTable } from './clients.ts';
 import type { Ledger } from './ledger.ts';
+import type { Question } from './run.ts';
 import type { ResolverFleet } from './resolvers.ts';
 import { ArrivalFacts } from './arrival-facts.ts';
 import type { SimWorld } from './sim-world.ts';
@@ -245,15 +249,16 @@ export class Flights implements LoadView, NameView {
 
   /** DNS-only: the client asks its resolver, which may hold an old answer, and goes there by itself. No edge, no second try. */
   #arriveByName(slot: number, arrival: Arrival, location: Location): void {
-    const answer = this.#deps.resolvers.lookup(arrival, location, this, this.#health.version);
-    this.#flags[slot] = DNS_ONLY | (answer.stale ? STALE : 0);
-    this.#decisions[slot] = answer.decision;
+    const { pool, origin, answer, stale } = this.#deps.resolvers.lookup(arrival, location, this, this.#health.version);
+    const decision = answer.dns.decision ?? { kind: 'records', because: 'balancer_disabled' };
+    this.#flags[slot] = DNS_ONLY | (stale ? STALE : 0) | (decision.kind === 'fallback' ? FALLBACK : 0);
+    this.#decisions[slot] = decision;
     if (this.#deps.trace.wantsCandidates) this.#candidates[slot] = answer.candidates;
-    if (answer.origin < 0) {
+    if (origin < 0) {
       this.#finish(slot, answer.served ? SERVED : NOT_RESOLVED, arrival.at);
       return;
     }
-    this.#attempt(slot, answer.pool, answer.origin, this.plans[arrival.balancer]!, arrival.at);
+    this.#attempt(slot, pool, origin, this.plans[arrival.balancer]!, arrival.at);
   }
 
   /** For `ResolverFleet`: one query of a resolver, steered like a request without a session. */
@@ -269,8 +274,18 @@ export class Flights implements LoadView, NameView {
     return steer(this.plans[balancer]!, request, this.#steerWorld, ladder === undefined ? undefined : { add: (rung) => ladder.push(rung) });
   }
 
-  originHealth(pool: number, origin: number, location: Location): string {
-    return this.#health.origin(pool, origin, location);
+  /** A request that is only asked about: steered with all its rungs, and nothing else comes of it. */
+  ask(question: Question): { readonly decision: Decision; readonly rungs: readonly Rung[] } {
+    const { balancer, location, clientAddress, claim, facts, at } = question;
+    const request: SteerRequest = { location, clientHash: hashAddress(clientAddress), clientAddress, claim, facts };
+    const rungs: Rung[] = [];
+    this.#steerWorld.now = at;
+    const ladder = { add: (rung: Rung) => void rungs.push(rung) };
+    return { decision: steer(this.plans[balancer]!, request, this.#steerWorld, ladder), rungs };
+  }
+
+  get health(): HealthView {
+    return this.#health;
   }
 
   #attempt(slot: number, pool: number, origin: number, plan: BalancerPlan, now: number): void {
@@ -379,8 +394,8 @@ export class Flights implements LoadView, NameView {
     const failed = ending !== SERVED;
     let moved = false;
     if (failed) {
-      const { cause, status } = ENDINGS[ending]!;
-      ledger.cause(cause, status);
+      const { cause } = ENDINGS[ending]!;
+      ledger.cause(cause, statusSeen(ending, flags));
       story.failed(this.#origin[slot]!, ending, arrivedAt, now, (flags & STALE) !== 0, (flags & FALLBACK) !== 0);
     } else {
       ledger.served(now, now - arrivedAt);
@@ -391,7 +406,7 @@ export class Flights implements LoadView, NameView {
         if (moved) {
           ledger.count('sessionsMoved', bucket);
           const why = decision.affinity;
-          if (why !== 'drained' && why !== 'expired' && why !== 'visiting') ledger.count('sessionsLost', bucket);
+          if (why !== 'drained' && why !== 'expired' && why !== 'visiting' && why !== 'off') ledger.count('sessionsLost', bucket);
         }
       }
     }
@@ -423,7 +438,7 @@ export class Flights implements LoadView, NameView {
     const origin = toOrigin ? pool!.origins[decision.origin]! : undefined;
     const flags = this.#flags[slot]!;
     const balancer = model.loadBalancers[this.#balancer[slot]!]!;
-    const { cause, status } = ENDINGS[ending]!;
+    const { cause } = ENDINGS[ending]!;
     trace.request({
       at: this.#arrivedAt[slot]!,
       event: 'request',
@@ -449,7 +464,7 @@ export class Flights implements LoadView, NameView {
             : (flags & DIRECT) !== 0
               ? `http1 (${this.#directReason[slot] ?? ''})`
               : 'http1',
-      status: decision.kind === 'fixed_response' ? decision.response.statusCode : status,
+      status: decision.kind === 'fixed_response' ? decision.response.statusCode : statusSeen(ending, flags),
       cause,
       latency_us: now - this.#arrivedAt[slot]!,
     });
@@ -540,6 +555,12 @@ export class Flights implements LoadView, NameView {
       this.#locations[slot] = undefined;
     }
   }
+}
+
+/** Without an edge between them, a client sees a broken connection (0) where the edge would have answered 52x. */
+function statusSeen(ending: number, flags: number): number {
+  const edgeMade = ending !== SERVED && ending !== OVERLOADED && ending !== ORIGIN_ERROR;
+  return (flags & DNS_ONLY) !== 0 && edgeMade ? 0 : ENDINGS[ending]!.status;
 }
 
 /** `eu:pool_critical,us`: the pools looked at, in order, each with why it was passed over. */

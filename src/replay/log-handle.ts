@@ -1,9 +1,65 @@
-/** A log, opened: its span when that is needed, then its entries in batches. Filled in with access-log.ts. */
-import type { LogEntry } from './access-log.ts';
+/**
+ * A log, opened for a run: its span first, when the scenario does not say how long it is, then its entries in batches. The first pass
+ * looks at times only; state `start` and `duration` in the scenario to be spared it.
+ */
+import type { LogEntry, LogStats } from './access-log.ts';
+import { MAX_LINE_BYTES, readAccessLog } from './access-log.ts';
 import type { LogTraffic } from './scenario.ts';
-export interface LogStats { lines: number; brokenLines: number; brokenLineNumbers: readonly number[]; outOfOrder: number; tooLate: number }
-export interface LogHandle { readonly firstUs: number | undefined; readonly lastUs: number | undefined; readonly stats: LogStats; batches(): AsyncIterator<readonly LogEntry[]> }
-export interface LogProblem { readonly ok: false; readonly message: string; readonly hint: string }
-export async function openLog(_spec: LogTraffic, _read: unknown, _options: { needsSpan: boolean }): Promise<{ ok: true; handle: LogHandle } | LogProblem> {
-  return { ok: false, message: 'not yet', hint: '' };
+
+export interface LogHandle {
+  /** Earliest and latest entry; `undefined` when nobody asked. */
+  readonly firstUs: number | undefined;
+  readonly lastUs: number | undefined;
+  /** Grows while the batches are read. */
+  readonly stats: LogStats;
+  batches(): AsyncIterator<readonly LogEntry[]>;
+}
+
+export type OpenedLog =
+  | { readonly ok: true; readonly handle: LogHandle }
+  | { readonly ok: false; readonly message: string; readonly hint: string };
+
+/** The bytes of a file from its beginning, unpacked; or why they cannot be had. */
+export type ReadBytes = (path: string) => AsyncIterable<Uint8Array> | { readonly reason: string };
+
+export async function openLog(spec: LogTraffic, read: ReadBytes, options: { readonly needsSpan: boolean }): Promise<OpenedLog> {
+  const bytes = read(spec.path);
+  if ('reason' in bytes) {
+    return { ok: false, message: `the log "${spec.path}" ${bytes.reason}`, hint: 'the path is looked up beside the scenario' };
+  }
+  let first: LogStats | undefined;
+  if (options.needsSpan || spec.failOnBroken) {
+    const pass = readAccessLog(bytes, { timesOnly: true });
+    for await (const _ of pass.batches());
+    first = pass.stats;
+    const complaint = judge(spec, first);
+    if (complaint !== undefined) return complaint;
+  }
+  const again = first === undefined ? bytes : read(spec.path);
+  if ('reason' in again) return { ok: false, message: `the log "${spec.path}" ${again.reason}`, hint: '' };
+  const log = readAccessLog(again);
+  return { ok: true, handle: { firstUs: first?.firstUs, lastUs: first?.lastUs, stats: log.stats, batches: () => log.batches() } };
+}
+
+/** What is wrong with a log as a whole, in words; `undefined` when it can be played. */
+export function judge(spec: LogTraffic, stats: LogStats): Extract<OpenedLog, { ok: false }> | undefined {
+  const name = `the log "${spec.path}"`;
+  const refuse = (message: string, hint: string): Extract<OpenedLog, { ok: false }> => ({ ok: false, message, hint });
+  const { stopped } = stats;
+  if (stopped?.kind === 'read_failed') return refuse(`${name} cannot be read to its end: ${stopped.message}`, 'is it complete?');
+  if (stopped?.kind === 'packed') return refuse(`${name} is packed`, 'unpack it first');
+  if (stats.lines === 0) return refuse(`${name} is empty`, 'name a log with at least one request');
+  if (stats.entries === 0) {
+    const where = stats.brokenNamed.slice(0, 3).map(({ line, reason }) => `line ${line}: ${reason}`);
+    const what = where.length === 0 ? '' : ` (${where.join('; ')})`;
+    return refuse(
+      `${name} has no request that can be read${what}`,
+      `formats: Common Log Format, combined, Logpush NDJSON; lines of at most ${MAX_LINE_BYTES} bytes`,
+    );
+  }
+  if (spec.failOnBroken && stats.brokenLines > 0) {
+    const lines = stats.brokenNamed.map(({ line }) => line).join(', ');
+    return refuse(`${name} has ${stats.brokenLines} broken lines (${lines})`, 'mend them, or remove "on_broken: fail"');
+  }
+  return undefined;
 }

@@ -9,6 +9,7 @@ import type { LogEntry } from './access-log.ts';
 import type { ClientTable } from './clients.ts';
 
 export interface LogPlan {
+  readonly source: number;
   /** Entries in order of time, in batches. */
   readonly batches: AsyncIterator<readonly LogEntry[]>;
   /** Virtual time of the log's first entry. */
@@ -62,6 +63,7 @@ export class LogSource implements TrafficSource {
     const client = this.#clientOf(entry);
     arrival.at = this.nextAt;
     arrival.client = client;
+    arrival.source = this.#plan.source;
     arrival.balancer = this.#plan.balancerOf(entry.host);
     arrival.host = entry.host ?? '';
     arrival.method = entry.method;

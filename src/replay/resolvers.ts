@@ -1,182 +1,166 @@
 /**
  * How clients of a DNS-only balancer find an origin: by the answer that their resolver holds. Each PoP has a few resolvers per traffic
- * source; each keeps an answer for its TTL (as given, clamped, or for ever), so that failover is as slow as it really would be. A resolver
- * asks only when it must, and steering is asked only then.
+ * source, each with a cache that honours, clamps or ignores the TTL, so that failover is as slow as it really would be. The answers
+ * are the real ones (`edge/dns-answer.ts`), asked for only when a resolver holds none.
  */
-import type { Decision, Rung } from '../core/decision.ts';
+import type { Rung } from '../core/decision.ts';
 import type { Location } from '../core/location.ts';
-import type { Model, Pool } from '../core/model.ts';
+import type { Model } from '../core/model.ts';
 import type { Random } from '../core/random.ts';
 import type { DnsSummary } from '../core/report.ts';
-import { US_PER_SECOND } from '../core/time.ts';
+import { type Micros, US_PER_SECOND } from '../core/time.ts';
+import { type DnsAnswer, type DnsWorld, answerQuestion } from '../edge/dns-answer.ts';
+import { type NameIndex, indexNames } from '../edge/records.ts';
+import type { Locator } from '../geo/locate.ts';
+import { ResolverCaches, type TtlPolicy } from '../sim/resolver.ts';
 import { hashAddress } from '../steering/hash.ts';
+import { POPS } from '../geo/tables.ts';
 import type { Arrival } from './arrivals.ts';
 import { type Flights, candidatesText } from './flights.ts';
 import type { ResolverPolicy } from './scenario.ts';
-import type { SimWorld } from './sim-world.ts';
+
+/** Answers of the edge towards resolvers; nobody connects to them here. */
+const EDGE = { v4: ['192.0.2.1'], v6: ['2001:db8::1'] };
+/** Where a host-name origin is said to be: the model knows origins by number, not by address. */
+const ANY_ADDRESS = ['192.0.2.2'];
 
 export interface ResolvedRequest {
-  /** -1 = no address: see `served`. */
-  pool: number;
-  origin: number;
-  decision: Decision;
-  /** The zone's own record answers, which is none of our origins. */
-  served: boolean;
-  /** The answer is older than a change of health: steering would say something else by now. */
-  stale: boolean;
-  candidates: string;
+  /** -1 = no address of ours: see `served`. */
+  readonly pool: number;
+  readonly origin: number;
+  readonly answer: HeldAnswer;
+  /** Steering would answer otherwise by now: health or configuration has changed since. */
+  readonly stale: boolean;
 }
 
-interface CachedAnswer {
-  expiresAt: number;
-  healthVersion: number;
-  decision: Decision;
-  pool: number;
-  origins: readonly number[];
-  next: number;
-  candidates: string;
+export interface HeldAnswer {
+  readonly dns: DnsAnswer;
+  readonly pool: number;
+  /** Origins whose addresses are in the answer. */
+  readonly origins: readonly number[];
+  /** The zone's own record answers, which is none of our origins. */
+  readonly served: boolean;
+  readonly candidates: string;
+  readonly healthVersion: number;
+  readonly epoch: number;
 }
 
 interface Source {
-  readonly first: number;
-  readonly policy: ResolverPolicy;
   readonly perPop: number;
-  readonly cache: Map<number, CachedAnswer>;
+  readonly caches: ResolverCaches<HeldAnswer>;
 }
 
 export class ResolverFleet {
   #model: Model;
-  readonly #world: SimWorld;
+  #names: NameIndex;
+  /** Grows with each change of the configuration. */
+  #epoch = 0;
+  readonly #locator: Locator;
   readonly #random: Random;
   readonly #sources: Source[] = [];
-  readonly #result: ResolvedRequest;
-  #queries = 0;
-  #hits = 0;
   #stale = 0;
-  #soa = 0;
+  #negative = 0;
 
-  constructor(world: SimWorld, model: Model, random: Random) {
-    this.#world = world;
+  constructor(model: Model, locator: Locator, random: Random) {
     this.#model = model;
+    this.#names = indexNames(model);
+    this.#locator = locator;
     this.#random = random;
-    this.#result = {
-      pool: -1,
-      origin: -1,
-      decision: { kind: 'none', because: 'nothing_may_serve' },
-      served: false,
-      stale: false,
-      candidates: '',
-    };
   }
 
-  /** Sources come in the order of their first clients; logs, whose clients appear later, come last of all. */
-  addSource(_index: number, first: number, policy: ResolverPolicy, perPop: number): void {
-    this.#sources.push({ first, policy, perPop, cache: new Map() });
+  /** In the order of the traffic sources; the number returned goes into `Arrival.source`. */
+  addSource(policy: ResolverPolicy, perPop: number): number {
+    const policies = Array.from({ length: POPS.length * perPop }, () => ttlPolicy(policy));
+    this.#sources.push({ perPop, caches: new ResolverCaches(policies, Math.max(1, this.#model.loadBalancers.length)) });
+    return this.#sources.length - 1;
   }
 
   adopt(model: Model): void {
     this.#model = model;
+    this.#names = indexNames(model);
+    this.#epoch += 1;
+  }
+
+  setIgnoreTtl(ignore: boolean): void {
+    for (const { caches } of this.#sources) caches.setIgnoreTtl(ignore);
   }
 
   summary(): DnsSummary {
-    return { queries: this.#queries, cacheHits: this.#hits, staleRequests: this.#stale, soaAnswers: this.#soa };
+    let queries = 0;
+    let cacheHits = 0;
+    for (const { caches } of this.#sources) {
+      queries += caches.counts.misses;
+      cacheHits += caches.counts.hits;
+    }
+    return { queries, cacheHits, staleRequests: this.#stale, soaAnswers: this.#negative };
   }
 
   lookup(arrival: Arrival, location: Location, flights: Flights, healthVersion: number): ResolvedRequest {
-    const source = this.#sourceOf(arrival.client);
-    const resolver = source.perPop > 1 ? arrival.client % source.perPop : 0;
-    const key = (arrival.balancer * source.perPop + resolver) * 512 + location.popIndex;
-    let cached = source.cache.get(key);
-    if (cached === undefined || (arrival.at >= cached.expiresAt && !this.#world.ignoreTtl)) {
-      cached = this.#ask(arrival, location, flights, source, resolver, healthVersion);
-      source.cache.set(key, cached);
-    } else {
-      this.#hits += 1;
+    const source = this.#sources[arrival.source]!;
+    const resolver = location.popIndex * source.perPop + (arrival.client % source.perPop);
+    const now = arrival.at as Micros;
+    let held = source.caches.get(resolver, arrival.balancer, now);
+    if (held === undefined) {
+      held = this.#ask(arrival, location, flights, resolver, healthVersion);
+      const { ttlSeconds } = held.dns;
+      source.caches.put(resolver, arrival.balancer, held, ttlSeconds, held.origins.length === 0, now);
     }
-    const result = this.#result;
-    result.decision = cached.decision;
-    result.candidates = cached.candidates;
-    result.pool = cached.pool;
-    result.served = cached.decision.kind === 'records';
-    result.stale = cached.healthVersion !== healthVersion;
-    if (cached.origins.length === 0) {
-      result.origin = -1;
-      return result;
-    }
-    // Several addresses: clients start at a random one and do not go on to the next.
-    const at = cached.origins.length > 1 ? this.#random.below(cached.origins.length) : 0;
-    result.origin = cached.origins[at]!;
-    if (result.stale) this.#stale += 1;
-    return result;
+    const stale = held.healthVersion !== healthVersion || held.epoch !== this.#epoch;
+    if (stale) this.#stale += 1;
+    const { origins, pool } = held;
+    // Of several addresses a client takes a random one, and does not go on to the next when it fails.
+    const origin = origins.length === 0 ? -1 : origins[origins.length > 1 ? this.#random.below(origins.length) : 0]!;
+    return { pool, origin, answer: held, stale };
   }
 
-  #ask(
-    arrival: Arrival,
-    location: Location,
-    flights: Flights,
-    source: Source,
-    resolver: number,
-    healthVersion: number,
-  ): CachedAnswer {
-    this.#queries += 1;
-    const balancer = this.#model.loadBalancers[arrival.balancer]!;
-    const address = `192.0.2.${(resolver % 254) + 1}`;
+  #ask(arrival: Arrival, location: Location, flights: Flights, resolver: number, healthVersion: number): HeldAnswer {
     const rungs: Rung[] = [];
-    const decision = flights.steerQuery(arrival.balancer, location, address, hashAddress(address), arrival.at, rungs);
-    const toOrigin = decision.kind === 'origin' || decision.kind === 'fallback';
-    const pool = toOrigin ? this.#model.pools[decision.pool]! : undefined;
-    const origins =
-      decision.kind === 'origin' || decision.kind === 'fallback'
-        ? answerSet(pool!, decision.pool, decision.origin, decision.kind === 'fallback', location, flights)
-        : [];
-    if (!toOrigin) this.#soa += 1;
-    const ttlUs = (toOrigin ? balancer.ttlSeconds : this.#negativeSeconds(balancer.name)) * US_PER_SECOND;
-    const { kind, minUs, maxUs } = source.policy;
-    const keepUs = kind === 'ignore' ? Number.MAX_SAFE_INTEGER : Math.min(Math.max(ttlUs, minUs), maxUs);
-    return {
-      expiresAt: arrival.at + keepUs,
-      healthVersion,
-      decision,
-      pool: toOrigin ? decision.pool : -1,
-      origins,
-      next: 0,
-      candidates: candidatesText(rungs),
+    const world: DnsWorld = {
+      locator: this.#locator,
+      health: flights.health,
+      names: { resolves: () => true, addresses: () => ANY_ADDRESS },
+      random: this.#random,
+      edge: EDGE,
+      steer: (balancer, query) => {
+        rungs.length = 0;
+        return flights.steerQuery(balancer, query.location, query.resolver, hashAddress(query.resolver), arrival.at, rungs);
+      },
     };
-  }
-
-  #negativeSeconds(name: string): number {
-    const zone = this.#model.zones.find((one) => name === one.name || name.endsWith(`.${one.name}`));
-    return zone?.soa.minimum ?? 60;
-  }
-
-  #sourceOf(client: number): Source {
-    let found = this.#sources[0]!;
-    for (const source of this.#sources) {
-      if (source.first <= client && (source.first > found.first || found.first > client)) found = source;
-    }
-    if (found.first > client) {
-      const log = this.#sources.find((source) => source.first === Number.MAX_SAFE_INTEGER);
-      if (log !== undefined) return log;
-    }
-    return found;
+    const { latitude, longitude, country } = location;
+    const dns = answerQuestion(
+      this.#names,
+      {
+        name: this.#model.loadBalancers[arrival.balancer]!.name,
+        type: 'A',
+        resolver: `2001:db8:53::${resolver.toString(16)}`,
+        resolverPlace: { country, latitude, longitude, assumed: [] },
+        pop: location.pop,
+      },
+      world,
+    );
+    const origins = dns.answers.flatMap((record) => ('origin' in record && record.origin >= 0 ? [record.origin] : []));
+    const { decision } = dns;
+    const reached = decision?.kind === 'origin' || decision?.kind === 'fallback';
+    if (dns.answers.length === 0) this.#negative += 1;
+    return {
+      dns,
+      pool: reached ? decision.pool : -1,
+      origins: reached ? origins : [],
+      served: dns.answers.length > 0,
+      candidates: candidatesText(rungs),
+      healthVersion,
+      epoch: this.#epoch,
+    };
   }
 }
 
-/** Spec 4.4: every usable address where weights are equal, exactly one where they differ (LB-058, LB-059, LB-060). */
-function answerSet(
-  pool: Pool,
-  poolIndex: number,
-  chosen: number,
-  fallback: boolean,
-  location: Location,
-  flights: Flights,
-): readonly number[] {
-  const usable: number[] = [];
-  pool.origins.forEach((origin, index) => {
-    if (!origin.enabled || origin.weight <= 0) return;
-    const health = fallback ? 'healthy' : flights.originHealth(poolIndex, index, location);
-    if (health === 'healthy' || health === 'unmonitored') usable.push(index);
-  });
-  const equal = usable.every((index) => pool.origins[index]!.weight === pool.origins[usable[0]!]!.weight);
-  return equal && usable.length > 0 ? usable : [chosen];
+function ttlPolicy({ kind, minUs, maxUs }: ResolverPolicy): TtlPolicy {
+  switch (kind) {
+    case 'honour':
+      return { kind };
+    case 'clamp':
+      return { kind, minimumSeconds: minUs / US_PER_SECOND, maximumSeconds: maxUs / US_PER_SECOND };
+    case 'ignore':
+      return { kind: 'stick', seconds: Number.MAX_SAFE_INTEGER / (4 * US_PER_SECOND) };
+  }
 }

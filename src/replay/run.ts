@@ -7,7 +7,9 @@
  */
 import { type Micros, micros } from '../core/time.ts';
 import type { Random } from '../core/random.ts';
+import type { AffinityClaim, Decision, Rung } from '../core/decision.ts';
 import type { Location } from '../core/location.ts';
+import type { Model } from '../core/model.ts';
 import type { HealthEvent } from '../core/trace.ts';
 import { REPORT_SCHEMA, type Phase, type RunReport, type TrafficSource as SourceRow } from '../core/report.ts';
 import { Locator } from '../geo/locate.ts';
@@ -15,6 +17,8 @@ import { POPS, REGIONS, popAt } from '../geo/tables.ts';
 import { EventQueue } from '../sim/event-queue.ts';
 import type { Fault, Target } from '../sim/faults/fault.ts';
 import { VirtualClock } from '../sim/virtual-clock.ts';
+import type { RequestFacts } from '../steering/request.ts';
+import type { LogEntry } from './access-log.ts';
 import { emptyArrival, type TrafficSource } from './arrivals.ts';
 import { capacityAlarms, capacityRows, steeringShifts } from './after-run.ts';
 import { ClientSource } from './client-source.ts';
@@ -46,6 +50,28 @@ interface ActiveFault {
 
 export async function replay(input: ReplayInput): Promise<RunReport> {
   return new Run(input).play();
+}
+
+/** One request that is only asked about, at one moment of the scenario. */
+export interface Question {
+  readonly at: Micros;
+  readonly balancer: number;
+  readonly location: Location;
+  readonly clientAddress: string;
+  readonly facts: RequestFacts;
+  readonly claim: AffinityClaim | undefined;
+}
+
+export interface Explanation {
+  readonly decision: Decision;
+  readonly rungs: readonly Rung[];
+  /** The configuration in force at that moment. */
+  readonly model: Model;
+}
+
+/** Plays the scenario up to the question's moment, what happens at that very moment included, and asks steering. */
+export async function explainAt(input: ReplayInput, question: Question): Promise<Explanation> {
+  return new Run({ ...input, end: micros(question.at + 1), traceSink: undefined }).explain(question);
 }
 
 class Run {
@@ -87,6 +113,7 @@ class Run {
     this.#present = input.locator;
     this.#world = new SimWorld(model, scenario.world, PLACES, this.#clock, random);
     this.#world.onPlacesChanged = () => this.#placesChanged();
+    this.#world.onIgnoreTtl = (ignore) => this.#resolvers.setIgnoreTtl(ignore);
     this.#clients = new ClientTable((client) => this.#addressOf(client));
     this.#phases = phasesOf(scenario, start, end);
     const regions = [...REGIONS.map((region) => region.code), 'none'];
@@ -106,7 +133,7 @@ class Run {
     );
     this.#clock.advance(this.#probes.warmUpFrom);
     this.#clock.at(start, () => this.#probes.openBeats());
-    const resolvers = new ResolverFleet(this.#world, model, random.fork('resolvers'));
+    const resolvers = new ResolverFleet(model, input.locator, random.fork('resolvers'));
     this.#flights = new Flights(model, {
       queue: this.#queue,
       world: this.#world,
@@ -127,15 +154,8 @@ class Run {
   readonly #resolvers: ResolverFleet;
 
   async play(): Promise<RunReport> {
-    this.#trace.event(this.#mark('start'));
-    this.#scenario.traffic.forEach((spec, index) => {
-      if (spec.kind === 'log') this.#addLog(spec, index);
-      else this.#addClients(spec, index);
-    });
-    for (const event of this.#scenario.timeline) this.#plan(event);
-    for (const { source } of this.#logs) await source.fill();
-
-    const stopped = await this.#run();
+    await this.#begin();
+    const stopped = await this.#run(true);
     const reached = stopped === undefined ? this.#end : this.#clock.now();
     for (const { source } of this.#logs) await source.close();
     for (const active of this.#faults) active.outage?.heal(reached);
@@ -145,11 +165,29 @@ class Run {
     return this.#report(stopped, reached);
   }
 
+  async explain(question: Question): Promise<Explanation> {
+    await this.#begin();
+    await this.#run(false);
+    for (const { source } of this.#logs) await source.close();
+    const location = this.#locate(question.location);
+    return { ...this.#flights.ask({ ...question, location }), model: this.#flights.model };
+  }
+
+  async #begin(): Promise<void> {
+    this.#trace.event(this.#mark('start'));
+    this.#scenario.traffic.forEach((spec, index) => {
+      if (spec.kind === 'log') this.#addLog(spec, index);
+      else this.#addClients(spec, index);
+    });
+    for (const event of this.#scenario.timeline) this.#plan(event);
+    for (const { source } of this.#logs) await source.fill();
+  }
+
   /** Until the end of the run and of all that was under way then. Returns why it stopped early, or `undefined`. */
-  async #run(): Promise<string | undefined> {
+  async #run(drain: boolean): Promise<string | undefined> {
     const { signal, onProgress, turn } = this.#input;
     for (;;) {
-      const state = this.#slice();
+      const state = this.#slice(drain);
       if (state === 'done') return undefined;
       if (state === 'starved') {
         for (const { source } of this.#logs) if (source.starved) await source.fill();
@@ -162,7 +200,7 @@ class Run {
     }
   }
 
-  #slice(): 'done' | 'more' | 'starved' {
+  #slice(drain: boolean): 'done' | 'more' | 'starved' {
     const queue = this.#queue;
     const flights = this.#flights;
     const sources = this.#sources;
@@ -187,7 +225,7 @@ class Run {
         flights.arrive(arrival);
         continue;
       }
-      if (eventAt === Number.POSITIVE_INFINITY) return 'done';
+      if (eventAt === Number.POSITIVE_INFINITY || (!drain && eventAt >= end)) return 'done';
       const { kind, operand } = queue;
       queue.drop();
       // After the end only requests under way are finished; nothing new begins.
@@ -219,10 +257,11 @@ class Run {
       this.#clients.add(population.locationOf(client), population.hashOf(client), keeps);
     }
     population.first = first;
-    this.#resolvers.addSource(index, first, spec.resolver, spec.resolversPerPop);
+    const source = this.#resolvers.addSource(spec.resolver, spec.resolversPerPop);
     this.#sources.push(
       new ClientSource(
         {
+          source,
           first,
           count: spec.count,
           ramp: spec.ramp.map((point) => ({ at: momentOf(point.moment, this.#start), rate: point.rate })),
@@ -244,9 +283,10 @@ class Run {
 
   #addLog(spec: LogTraffic, index: number): void {
     const log = this.#input.logs.get(spec)!;
-    this.#resolvers.addSource(index, Number.MAX_SAFE_INTEGER, spec.resolver, 1);
+    const number = this.#resolvers.addSource(spec.resolver, 1);
     const source = new LogSource(
       {
+        source: number,
         batches: log.batches(),
         start: this.#start,
         speed: spec.speed,
@@ -263,10 +303,10 @@ class Run {
     this.#logs.push({ source, spec, index });
   }
 
-  #locateEntry(entry: { readonly client: string; readonly popCode?: string; readonly country?: string }): Location {
+  #locateEntry(entry: LogEntry): Location {
     const location = this.#locator.find({
       address: entry.client,
-      ...(entry.popCode === undefined ? {} : { pop: entry.popCode }),
+      ...(entry.pop === undefined ? {} : { pop: entry.pop }),
       ...(entry.country === undefined ? {} : { country: entry.country }),
     });
     for (const code of location.assumed) this.#assumed.set(code, (this.#assumed.get(code) ?? 0) + 1);
@@ -553,11 +593,14 @@ class Run {
     return this.#logs.flatMap(({ source, spec }) => {
       const { stats } = this.#input.logs.get(spec)!;
       const lines: string[] = [];
+      if (stats.stopped?.kind === 'read_failed') lines.push(`${spec.path}: reading ended early: ${stats.stopped.message}.`);
+      if (stats.withoutRequest > 0) lines.push(`${spec.path}: ${stats.withoutRequest} lines hold no request and were left out.`);
       if (stats.brokenLines > 0) {
-        const shown = stats.brokenLineNumbers.join(', ');
-        lines.push(`${spec.path}: ${stats.brokenLines} of ${stats.lines} lines could not be read (lines ${shown}${stats.brokenLines > stats.brokenLineNumbers.length ? ', …' : ''}).`);
+        const shown = stats.brokenNamed.map(({ line, reason }) => `${line}: ${reason}`).join(', ');
+        const more = stats.brokenLines > stats.brokenNamed.length ? ', …' : '';
+        lines.push(`${spec.path}: ${stats.brokenLines} of ${stats.lines} lines could not be read (line ${shown}${more}).`);
       }
-      if (stats.tooLate > 0) lines.push(`${spec.path}: ${stats.tooLate} lines came too late to be sorted in and were left out.`);
+      if (stats.tooLate > 0) lines.push(`${spec.path}: ${stats.tooLate} lines came too far out of order to be sorted in; they were played late.`);
       if (source.foreign > 0) lines.push(`${spec.path}: ${source.foreign} requests are for hosts without a balancer and were left out.`);
       return lines;
     });
@@ -586,7 +629,7 @@ class Run {
         requests: log.source.requests,
         lines: stats.lines,
         brokenLines: stats.brokenLines,
-        brokenLineNumbers: stats.brokenLineNumbers,
+        brokenLineNumbers: stats.brokenNamed.map(({ line }) => line),
         outOfOrder: stats.outOfOrder,
         clients: log.source.clients.size,
       };
@@ -622,20 +665,20 @@ function sum(values: readonly number[]): number {
 
 /** Before the first event of the timeline, while faults last, after the last of them. */
 function phasesOf(scenario: Scenario, start: Micros, end: Micros): Phase[] {
-  let first = Number.POSITIVE_INFINITY;
+  const events = scenario.timeline.flatMap((event) => (event.kind === 'note' ? [] : [{ event, at: momentOf(event.moment, start) }]));
+  if (events.length === 0) return [{ name: 'before', fromUs: start, toUs: end }];
+  const first = Math.max(start, Math.min(...events.map(({ at }) => at)));
   let last = 0;
-  let healed = false;
-  for (const event of scenario.timeline) {
-    if (event.kind === 'note') continue;
-    const at = momentOf(event.moment, start);
-    first = Math.min(first, at);
-    if (event.kind === 'heal') healed = true;
-    const ends = event.kind === 'fault' ? (event.forUs > 0 ? at + event.forUs : at) : at;
-    if (event.kind === 'fault' && event.forUs > 0) healed = true;
-    last = Math.max(last, ends);
+  for (const { event, at } of events) {
+    const healedAt = events.find((other) => other.event.kind === 'heal' && other.at >= at)?.at;
+    const over = event.kind !== 'fault' ? at : event.forUs > 0 ? at + event.forUs : (healedAt ?? end);
+    last = Math.max(last, over);
   }
-  if (first === Number.POSITIVE_INFINITY) return [{ name: 'before', fromUs: start, toUs: end }];
-  const phases: Phase[] = [{ name: 'before', fromUs: start, toUs: Math.max(start, first) }];
-  if (!healed || last >= end) return [...phases, { name: 'during', fromUs: first, toUs: end }];
-  return [...phases, { name: 'during', fromUs: first, toUs: last }, { name: 'after', fromUs: last, toUs: end }];
+  const phases: Phase[] = [
+    { name: 'before', fromUs: start, toUs: first },
+    { name: 'during', fromUs: first, toUs: Math.min(last, end) },
+  ];
+  // A single change has no "during": what follows it is after.
+  if (last === first) return [phases[0]!, { name: 'after', fromUs: first, toUs: end }];
+  return last < end ? [...phases, { name: 'after', fromUs: last, toUs: end }] : phases;
 }

@@ -32,9 +32,9 @@ export class SimWorld implements FaultWorld {
   readonly link: LinkState;
   readonly railgunModel: RailgunModel;
   readonly withdrawn = new Set<number>();
-  ignoreTtl = false;
   /** Called after a PoP was withdrawn or came back. */
   onPlacesChanged: () => void = () => {};
+  onIgnoreTtl: (ignore: boolean) => void = () => {};
   readonly #model: Model;
   readonly #places: PlaceTable;
   readonly #roundTrips: Float64Array;
@@ -132,7 +132,7 @@ export class SimWorld implements FaultWorld {
   }
 
   setIgnoreTtl(ignore: boolean): void {
-    this.ignoreTtl = ignore;
+    this.onIgnoreTtl(ignore);
   }
 }
 
