@@ -192,7 +192,7 @@ function portColon(bytes: Uint8Array, start: number, end: number): number {
   return colon;
 }
 
-/** By the sum of the letters' places: `Jan` … `Dec` have twelve different ones in this arithmetic. */
+/** By the three letters as one number. */
 const MONTHS = new Map(
   ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'].map((name, index) => [
     name.charCodeAt(0) * 65_536 + name.charCodeAt(1) * 256 + name.charCodeAt(2),

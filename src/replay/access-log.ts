@@ -377,8 +377,8 @@ class TextCache {
     this.#mask = slots - 1;
     this.#hashes = new Int32Array(slots);
     this.#lengths = new Uint32Array(slots);
-    this.#texts = Array.from({ length: slots });
-    this.#made = Array.from({ length: slots });
+    this.#texts = Array<string | undefined>(slots);
+    this.#made = Array<string | undefined>(slots);
   }
 
   /** @param json The bytes are the inside of a JSON string, so a backslash escapes. @param make Applied to the text, once. */

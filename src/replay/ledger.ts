@@ -53,6 +53,9 @@ export class Ledger {
   readonly #p99: Float64Array;
   readonly #bucketLatency = new Histogram();
   #latencyBucket = -1;
+  #bucket = 0;
+  #bucketFrom = 0;
+  #bucketTo = 0;
 
   constructor(shape: LedgerShape) {
     this.shape = shape;
@@ -73,12 +76,20 @@ export class Ledger {
   }
 
   bucketOf(at: number): number {
+    // Most calls ask about the bucket of the call before.
+    if (at >= this.#bucketFrom && at < this.#bucketTo) return this.#bucket;
     const bucket = Math.floor((at - this.shape.startUs) / this.shape.bucketUs);
-    return bucket < 0 ? 0 : bucket >= this.buckets ? this.buckets - 1 : bucket;
+    if (bucket < 0) return 0;
+    if (bucket >= this.buckets) return this.buckets - 1;
+    this.#bucket = bucket;
+    this.#bucketFrom = this.shape.startUs + bucket * this.shape.bucketUs;
+    this.#bucketTo = this.#bucketFrom + this.shape.bucketUs;
+    return bucket;
   }
 
   phaseOf(at: number): number {
     const ends = this.shape.phaseEnds;
+    if (ends.length === 1) return 0;
     for (let phase = 0; phase < ends.length - 1; phase += 1) if (at < ends[phase]!) return phase;
     return ends.length - 1;
   }

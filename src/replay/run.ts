@@ -99,6 +99,7 @@ class Run {
   readonly #assumed = new Map<string, number>();
   readonly #start: Micros;
   readonly #end: Micros;
+  readonly #arrival = emptyArrival();
 
   constructor(input: ReplayInput) {
     this.#input = input;
@@ -206,7 +207,8 @@ class Run {
     const sources = this.#sources;
     const clock = this.#clock;
     const end = this.#end;
-    const arrival = emptyArrival();
+    const arrival = this.#arrival;
+    const mayStarve = this.#logs.length > 0;
     for (let step = 0; step < SLICE; step += 1) {
       let source: TrafficSource | undefined;
       let arrivesAt = Number.POSITIVE_INFINITY;
@@ -217,7 +219,7 @@ class Run {
           source = candidate;
         }
       }
-      if (this.#starved()) return 'starved';
+      if (mayStarve && this.#starved()) return 'starved';
       const eventAt = queue.nextAt;
       if (arrivesAt < eventAt && arrivesAt < end) {
         clock.advance(arrivesAt);
