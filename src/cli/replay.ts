@@ -9,7 +9,9 @@ import type { Problem } from '../core/problem.ts';
 import { judge } from '../checks/judge.ts';
 import type { Check } from '../checks/check.ts';
 import { parseCheck } from '../checks/parse-check.ts';
+import { renderGithub } from '../report/github.ts';
 import { renderJson } from '../report/json.ts';
+import { renderAll } from '../report/render-all.ts';
 import { renderTerminal, renderVerdict } from '../report/terminal.ts';
 import { POPS, REGIONS } from '../geo/tables.ts';
 import { type Progress, type ReplayInput, prepareReplay } from '../replay/load.ts';
@@ -113,8 +115,9 @@ function print(report: RunReport, out: string, flags: ReplayFlags, io: Io, colou
     io.out(renderJson(report));
     return;
   }
-  const paper = { colour, width: io.columns };
+  const paper = { colour, width: io.columns, plain: !io.outIsTerminal && !colour };
   io.out(flags.quiet === true ? renderVerdict(report, paper) : renderTerminal(report, paper));
+  if (io.env.GITHUB_ACTIONS === 'true') io.out(renderGithub(report));
   io.out(`\nReport  ${join(out, 'report.html')}   (report.json, events.ndjson, junit.xml, summary.md beside it)\n`);
   if (flags.quiet !== true) io.out(`Next    ${nextCommands(report, out).join('\n        ')}\n`);
   io.out(`Repeat  ${report.repeat}\n`);

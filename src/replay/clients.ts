@@ -13,6 +13,8 @@ const MOVED_BACK = 2;
 const LOST = 4;
 const DRAINED = 8;
 const EXPIRED = 16;
+/** At another origin for now, by `temporary` failover. */
+const VISITING = 32;
 
 /** What ended sessions add up to. */
 export interface SessionTotals {
@@ -82,9 +84,10 @@ export class ClientTable {
   }
 
   /**
-   * The session was served by `origin`. Returns true when that is another one than last time. `why` is the affinity outcome:
-   * a drain that ended and a cookie that expired move a session by agreement, and where affinity is off nobody promised anything;
-   * everything else loses its state.
+   * The session was served by `origin`. Returns true when it moved there from another one. `why` is the affinity outcome: only a request
+   * that brought a session can move it (a browser's first requests go out at once, before the first answer brought the cookie). A drain
+   * that ended and a cookie that expired move a session by agreement, and where affinity is off nobody promised anything; everything
+   * else loses its state.
    */
   served(client: number, origin: number, why: string): boolean {
     const last = this.#last[client]!;
@@ -99,11 +102,17 @@ export class ClientTable {
       return false;
     }
     this.#requests[client] = 2;
-    let flags = this.#flags[client]! | MOVED;
-    if (why === 'drained') flags |= DRAINED;
-    else if (why === 'expired') flags |= EXPIRED;
+    let flags = this.#flags[client]!;
+    if (why === 'no_claim' || (why === 'kept' && (flags & VISITING) === 0)) {
+      this.#home[client] = origin;
+      return false;
+    }
+    flags = (flags | MOVED) & ~VISITING;
+    if (why === 'visiting') flags |= VISITING;
     else if (origin === this.#home[client]) flags |= MOVED_BACK;
-    else if (why !== 'visiting' && why !== 'off') flags |= LOST;
+    else if (why === 'drained') flags |= DRAINED;
+    else if (why === 'expired') flags |= EXPIRED;
+    else if (why !== 'off') flags |= LOST;
     this.#flags[client] = flags;
     return true;
   }

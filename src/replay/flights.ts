@@ -47,6 +47,16 @@ export const COMPLETE = 1;
 /** Idle connections to origins are kept this long (spec 6.1): least_connections counts them. */
 const KEEP_ALIVE_US = 900 * US_PER_SECOND;
 
+/** Outcomes of affinity after which the session's state at its old origin is of no use any more. */
+const LOSES_STATE: ReadonlySet<string> = new Set([
+  'foreign',
+  'origin_gone',
+  'origin_unhealthy',
+  'pool_unavailable',
+  'shed',
+  'moved',
+]);
+
 const VIA_LANE = 1;
 const FALLBACK = 2;
 const DIRECT = 4;
@@ -405,8 +415,7 @@ export class Flights implements LoadView, NameView {
         moved = clients.served(client, this.#origin[slot]!, decision.affinity);
         if (moved) {
           ledger.count('sessionsMoved', bucket);
-          const why = decision.affinity;
-          if (why !== 'drained' && why !== 'expired' && why !== 'visiting' && why !== 'off') ledger.count('sessionsLost', bucket);
+          if (LOSES_STATE.has(decision.affinity)) ledger.count('sessionsLost', bucket);
         }
       }
     }

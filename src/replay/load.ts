@@ -6,7 +6,7 @@ import { parseConfig } from '../config/config-file.ts';
 import { configHash } from '../config/hash.ts';
 import { readDocument } from '../config/document.ts';
 import { checkConfig } from '../config/load-config.ts';
-import { didYouMean } from '../config/suggest.ts';
+import { didYouMean } from '../core/suggest.ts';
 import type { Model } from '../core/model.ts';
 import type { Checked, Problem } from '../core/problem.ts';
 import { type Random, seededRandom } from '../core/random.ts';
@@ -15,7 +15,7 @@ import type { GeoDatabase } from '../geo/mmdb.ts';
 import { Locator } from '../geo/locate.ts';
 import { COUNTRIES, POPS, findPop } from '../geo/tables.ts';
 import { type PlannedChange, planChanges } from './changes.ts';
-import { type LogHandle, type LogProblem, openLog } from './log-handle.ts';
+import { type LogHandle, type OpenedLog, openLog } from './log-handle.ts';
 import { popsBehind } from './population.ts';
 import {
   DEFAULT_DURATION_US,
@@ -231,7 +231,7 @@ export function hostTable(model: Model): (host: string | undefined) => number {
   };
 }
 
-function logProblem(scenario: Scenario, spec: LogTraffic, problem: LogProblem): Problem {
+function logProblem(scenario: Scenario, spec: LogTraffic, problem: Extract<OpenedLog, { ok: false }>): Problem {
   return { severity: 'error', file: scenario.file, line: spec.line, column: spec.column, path: 'traffic', message: problem.message, hint: problem.hint };
 }
 

@@ -7,7 +7,7 @@ import type { SourceDocument, Path } from '../config/document.ts';
 import { readDocument } from '../config/document.ts';
 import { Findings } from '../config/finding.ts';
 import { checkShape } from '../config/shape.ts';
-import { didYouMean } from '../config/suggest.ts';
+import { didYouMean } from '../core/suggest.ts';
 import type { Checked, Problem } from '../core/problem.ts';
 import { parseBitRate, parseDuration, parseInstant, parseMoment, parseRate, parseShare, parseSize } from '../core/quantities.ts';
 import { type Micros, US_PER_MINUTE, US_PER_MS, US_PER_SECOND, micros } from '../core/time.ts';

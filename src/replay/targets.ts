@@ -1,5 +1,5 @@
 /** Do the targets of a timeline exist? Pools, origins, PoPs and regions by the model and the map, listeners and nodes by the world. */
-import { didYouMean } from '../config/suggest.ts';
+import { didYouMean } from '../core/suggest.ts';
 import type { Model } from '../core/model.ts';
 import type { Problem } from '../core/problem.ts';
 import { POPS, REGIONS, findPop, findRegion } from '../geo/tables.ts';
