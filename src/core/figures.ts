@@ -28,8 +28,9 @@ export function percentText(percent: number): string {
   return `${trimmed(percent, percent < 10 ? 2 : 1)} %`;
 }
 
-/** A span: `80 µs`, `12.5 ms`, `38 s`, `1 min 30 s`, `2 h 5 min`, `3 d 4 h`. */
+/** A span: `0 s`, `80 µs`, `12.5 ms`, `38 s`, `1 min 30 s`, `2 h 5 min`, `3 d 4 h`. */
 export function spanText(us: number): string {
+  if (us === 0) return '0 s';
   if (us < 0) return `-${spanText(-us)}`;
   if (us < US_PER_MS) return `${trimmed(us, 0)} µs`;
   if (us < US_PER_SECOND) return `${trimmed(us / US_PER_MS, us < 100 * US_PER_MS ? 1 : 0)} ms`;

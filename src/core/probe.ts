@@ -54,7 +54,8 @@ export interface ProbeRequest {
   /** Name for the TLS handshake, and to check the certificate against; `undefined` = none is sent, and `address` is checked. */
   readonly serverName: string | undefined;
   readonly verifyCertificate: boolean;
-  readonly followRedirects: boolean;
+  /** Redirects to follow; 0 = the redirect itself is the answer. */
+  readonly maxRedirects: number;
   /** How much of the body is wanted, bytes; 0 = none. */
   readonly bodyBytes: number;
   /** Zone whose settings the probe takes on; empty = none. Carried for the record: see docs/health.md. */

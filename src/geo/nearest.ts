@@ -6,7 +6,7 @@
  * can never change an answer, whatever was asked before. Equal distances go to the first code in the alphabet.
  */
 import { assert } from '../core/assert.ts';
-import { unitVector } from './sphere.ts';
+import { unitVector } from '../core/sphere.ts';
 import { type Pop, POPS } from './tables.ts';
 
 /** Steps per degree of a rounded coordinate. */

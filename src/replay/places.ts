@@ -1,5 +1,5 @@
 /** The PoP table as the simulated world asks for it: by index, with distances. */
-import { distanceKm } from '../geo/sphere.ts';
+import { distanceKm } from '../core/sphere.ts';
 import { POPS, findPop, popAt } from '../geo/tables.ts';
 import type { PlaceTable } from './sim-world.ts';
 

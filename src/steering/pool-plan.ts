@@ -4,8 +4,7 @@
  */
 import type { Pool } from '../core/model.ts';
 import { hashText } from './hash.ts';
-import { unitVector } from './distance.ts';
-import type { UnitVector } from './distance.ts';
+import { type UnitVector, unitVector } from '../core/sphere.ts';
 
 export interface OriginPlan {
   readonly pool: PoolPlan;

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AssertionFailed } from '../../src/core/assert.ts';
 import { NearestPop } from '../../src/geo/nearest.ts';
-import { distanceKm } from '../../src/geo/sphere.ts';
+import { distanceKm } from '../../src/core/sphere.ts';
 import { findPop, type Pop, POPS } from '../../src/geo/tables.ts';
 
 const point = fc.tuple(fc.double({ min: -90, max: 90, noNaN: true }), fc.double({ min: -180, max: 180, noNaN: true }));

@@ -3,7 +3,7 @@ import { feature } from 'topojson-client';
 import atlas from 'world-atlas/countries-50m.json' with { type: 'json' };
 import { describe, expect, it } from 'vitest';
 import { CENTROIDS } from '../../src/geo/centroids.ts';
-import { distanceKm } from '../../src/geo/sphere.ts';
+import { distanceKm } from '../../src/core/sphere.ts';
 import { COUNTRIES, findCountry, findPop, findRegion, POPS, REGIONS, regionOf } from '../../src/geo/tables.ts';
 
 describe('the tables of places', () => {

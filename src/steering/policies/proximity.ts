@@ -2,7 +2,7 @@
  * `proximity`: nearest pool first, by great circle from the location that `geo` made. Pools without coordinates come last,
  * in list order; so do ties (LB-106..110).
  */
-import { kilometres, nearness, unitVector } from '../distance.ts';
+import { distanceBetween, nearness, unitVector } from '../../core/sphere.ts';
 import type { OrderedPolicy } from './policy.ts';
 
 export const proximity: OrderedPolicy = {
@@ -21,5 +21,5 @@ export const proximity: OrderedPolicy = {
   detail: (pool, from) =>
     pool.where === undefined
       ? { distance: 'unknown' }
-      : { distance_km: kilometres(unitVector(from.latitude, from.longitude), pool.where) },
+      : { distance_km: Math.round(distanceBetween(unitVector(from.latitude, from.longitude), pool.where)) },
 };

@@ -5,7 +5,7 @@
  * between two PoPs. So sine and cosine are worked out here with `+ - * /` alone, which IEEE 754 fixes exactly (STYLE 4).
  * A place becomes a unit vector once; nearer then simply means a larger dot product.
  */
-import { assert } from '../core/assert.ts';
+import { assert } from './assert.ts';
 
 export const EARTH_RADIUS_KM = 6371;
 
@@ -49,7 +49,9 @@ export function cosine(degrees: number): number {
 }
 
 /** A point as a unit vector: x towards 0° E on the equator, y towards 90° E, z towards the north pole. */
-export function unitVector(latitude: number, longitude: number): readonly [number, number, number] {
+export type UnitVector = readonly [x: number, y: number, z: number];
+
+export function unitVector(latitude: number, longitude: number): UnitVector {
   assert(latitude >= -90 && latitude <= 90, `latitude ${latitude}`);
   const ring = cosine(latitude);
   return [ring * cosine(longitude), ring * sine(longitude), sine(latitude)];
@@ -69,6 +71,11 @@ function arcTangent(value: number): number {
   return sum * 8;
 }
 
+/** 1 at the same place, -1 at the far side of the globe: larger is nearer, so ordering needs no angle. */
+export function nearness(a: UnitVector, b: UnitVector): number {
+  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+}
+
 /**
  * Great-circle distance in kilometres. Square roots are exact in IEEE 754, so this too is the same everywhere. From the
  * chord rather than the dot product: the arc cosine of nearly 1 has lost half its digits.
@@ -77,8 +84,11 @@ export function distanceKm(
   from: { readonly latitude: number; readonly longitude: number },
   to: { readonly latitude: number; readonly longitude: number },
 ): number {
-  const [ax, ay, az] = unitVector(from.latitude, from.longitude);
-  const [bx, by, bz] = unitVector(to.latitude, to.longitude);
+  return distanceBetween(unitVector(from.latitude, from.longitude), unitVector(to.latitude, to.longitude));
+}
+
+/** The same for places that are vectors already. */
+export function distanceBetween([ax, ay, az]: UnitVector, [bx, by, bz]: UnitVector): number {
   // Half the chord is the sine of half the angle; half the length of the sum is its cosine.
   const chord = Math.sqrt((ax - bx) * (ax - bx) + (ay - by) * (ay - by) + (az - bz) * (az - bz));
   const sum = Math.sqrt((ax + bx) * (ax + bx) + (ay + by) * (ay + by) + (az + bz) * (az + bz));

@@ -1,7 +1,7 @@
 import { geoDistance } from 'd3-geo';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cosine, distanceKm, sine, unitVector } from '../../src/geo/sphere.ts';
+import { cosine, distanceKm, sine, unitVector } from '../../src/core/sphere.ts';
 
 describe('sine and cosine by + - * / alone', () => {
   it('agree with the engine to 15 digits, any angle', () => {

@@ -1,2 +1,0 @@
-/** Moved to the ground floor; this name goes once nobody asks for it. */
-export { didYouMean, editDistance, nearest } from '../core/suggest.ts';
