@@ -427,7 +427,7 @@ function linkBytes(
 
 // Objects of a report
 
-export function poolNames(scope: Scope, report: RunReport): readonly string[] {
+function poolNames(scope: Scope, report: RunReport): readonly string[] {
   const pool = poolOf(scope, report);
   return pool === undefined ? [scope.name] : [pool.name, pool.id];
 }
@@ -440,7 +440,7 @@ function poolOf(scope: Scope, report: RunReport): PoolSummary | undefined {
   return report.pools[poolIndex(scope, report)];
 }
 
-export function originOf(scope: Scope, report: RunReport): OriginSummary | undefined {
+function originOf(scope: Scope, report: RunReport): OriginSummary | undefined {
   return poolOf(scope, report)?.origins.find((origin) => origin.name === scope.origin);
 }
 

@@ -244,7 +244,7 @@ describe('any check on any report', () => {
     }),
     (report) => ({ ...report, totals: { ...report.totals, requests: 0, served: 0, failed: 0 } }),
     (report) => ({ ...report, partial: { reason: 'interrupted', atUs: report.startUs + 1 } }),
-    (report) => ({ ...report, pools: report.pools.map(({ beats: _, ...pool }) => ({ ...pool, origins: [] })) }),
+    (report) => ({ ...report, pools: report.pools.map((pool) => ({ ...pool, beats: [], origins: [] })) }),
   ];
 
   it('is judged with a sentence and a finite figure or none, and never throws', () => {
