@@ -1,0 +1,136 @@
+/**
+ * The decision as a port. The engine moves bytes and knows HTTP; where a request goes, what is added to it, and what
+ * is said when it cannot be served, is asked here, always synchronously. The real brain is plugged in by `cli`
+ * (it drives `edge`); tests and benches plug in small ones.
+ *
+ *     route ─► plan ─► attempt ──ok──► responseHead ─► done
+ *                        └─fault─► attemptFailed ─► next attempt | local answer ─► done
+ *
+ * Heads are views that are only good during the call; take out what must live longer.
+ */
+import type { ConnectionOptions } from 'node:tls';
+import type { MessageFault } from '../../http1/faults.ts';
+import type { FieldSet } from '../../http1/field-set.ts';
+import type { RequestHead, ResponseHead } from '../../http1/head.ts';
+import type { ResponseEdit } from '../../http1/write-head.ts';
+
+/** Who is asking. One object per connection; `memo` is the brain's own, for what it need not find out twice. */
+export interface ClientInfo {
+  readonly address: string;
+  readonly port: number;
+  readonly scheme: 'http' | 'https';
+  /** Server name of TLS, when there is one. */
+  readonly servername: string | undefined;
+  memo: unknown;
+}
+
+/** One try at one origin. `kind` names the transport; `http1` is built in. */
+export interface Attempt {
+  readonly kind: string;
+  /** `Host` for the origin; undefined keeps the client's. */
+  readonly host: string | undefined;
+}
+
+export interface Http1Attempt extends Attempt {
+  readonly kind: 'http1';
+  /** IP address, or a host name that the engine resolves (and keeps for five seconds). */
+  readonly address: string;
+  readonly port: number;
+  /** Connections are shared between attempts of one key; it must tell apart all that matters: address, port, TLS. */
+  readonly key: string;
+  /** Undefined: clear text. `servername`, `ca`, `rejectUnauthorized` and so on as Node takes them. */
+  readonly tls: ConnectionOptions | undefined;
+}
+
+/** Forward the request. The brain may extend this with what it wants to find again in the later calls. */
+export interface Plan {
+  readonly kind: 'forward';
+  readonly attempt: Attempt;
+  /** Request fields to leave behind, besides the hop-by-hop ones. */
+  readonly requestDrop: FieldSet | undefined;
+  /** Lines to add to the request, made by `fieldLine`; may be a getter that depends on the attempt. */
+  readonly requestAdd: string;
+}
+
+/** Answer here. The engine adds Content-Length, Date and Connection. */
+export interface LocalAnswer {
+  readonly kind: 'answer';
+  readonly status: number;
+  /** Lines made by `fieldLine`. */
+  readonly fields: string;
+  readonly body: string | Uint8Array;
+}
+
+export type AttemptFaultKind =
+  /** Before anything was sent. */
+  | 'refused'
+  | 'connect_timeout'
+  | 'unreachable'
+  | 'dns'
+  | 'tls_handshake'
+  | 'tls_certificate'
+  /** Too many connections to this origin already. */
+  | 'overloaded'
+  /** The plan names a transport that nobody has plugged in, or one that cannot serve now. */
+  | 'unavailable'
+  /** After the request, or a part of it, was sent. */
+  | 'reset'
+  | 'empty'
+  | 'malformed'
+  | 'read_timeout'
+  | 'write_timeout'
+  /** The connection to another end of ours, which had taken the request, broke: what came of it nobody knows. */
+  | 'link_lost';
+
+export interface AttemptFailure {
+  readonly kind: AttemptFaultKind;
+  /** For people and logs: an errno, a TLS code, a message fault. */
+  readonly detail: string;
+  /** Whether the engine could send the request again: nothing was sent, or it is idempotent and its body unread. */
+  readonly mayRetry: boolean;
+}
+
+export type Outcome =
+  /** An origin's answer was passed on whole. */
+  | 'completed'
+  /** Answered by us. */
+  | 'local'
+  /** A tunnel was opened, and is closed now. */
+  | 'tunnel'
+  /** The client went away before the end. */
+  | 'client_gone'
+  /** The client broke HTTP in the middle of its body. */
+  | 'client_broken'
+  /** The origin broke off in the middle of its answer. */
+  | 'origin_cut'
+  /** The engine was stopped. */
+  | 'stopped';
+
+/** What happened, for logs and metrics. The engine uses one object again and again: do not keep it. */
+export interface ExchangeReport {
+  readonly head: RequestHead;
+  readonly client: ClientInfo;
+  readonly outcome: Outcome;
+  /** Final status sent to the client; 0 when none was. */
+  readonly status: number;
+  /** Payload bytes of the request's body, and bytes written to the client. */
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  readonly attempts: number;
+  /** The engine's clock, in milliseconds: head read; origin's head seen (0: never); finished. */
+  readonly startMs: number;
+  readonly answerMs: number;
+  readonly endMs: number;
+}
+
+export interface ProxyBrain<P extends Plan = Plan> {
+  route(head: RequestHead, client: ClientInfo): P | LocalAnswer;
+  /** An attempt failed before anything of its answer reached the client. An attempt is only taken if `mayRetry`. */
+  attemptFailed(plan: P, failure: AttemptFailure): Attempt | LocalAnswer;
+  /** The final head of an origin is about to be passed on. */
+  responseHead(plan: P, head: ResponseHead): ResponseEdit | undefined;
+  /** Every routed request ends here exactly once; `plan` is undefined when `route` answered by itself. */
+  done(plan: P | undefined, report: ExchangeReport): void;
+  /** A request that is not HTTP as we accept it, or too slow (408), or too much (503). Undefined: a bare answer. */
+  refused?(status: number, fault: MessageFault | 'timeout' | 'overloaded', client: ClientInfo): LocalAnswer | undefined;
+}
