@@ -348,13 +348,15 @@ describe('against a slow reader with a regular expression', () => {
     )
       return undefined;
     const offset = (sign === '-' ? -1 : 1) * (Number(zoneHours) * 60 + Number(zoneMinutes)) * 60_000;
-    const parts = /^([A-Za-z_-]{1,32}) +(.*?)(?: HTTP\/\d\.\d)?$/s.exec(request!);
-    if (parts === null) return undefined;
+    // The version is what follows the last space; without anything before it there is no target.
+    const parts = /^([A-Za-z_-]{1,32}) (.*)$/s.exec(request!);
+    const target = parts?.[2]!.replace(/^(.+) HTTP\/\d\.\d$/s, '$1').trim();
+    if (parts === null || target === '') return undefined;
     return {
       at: (at - offset) * 1000,
       client: client!,
       method: parts[1]!,
-      target: parts[2]!.trim(),
+      target: target!,
       status: status === '-' ? 0 : Number(status),
       bytes: bytes === '-' ? 0 : Number(bytes),
     };

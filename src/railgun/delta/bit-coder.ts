@@ -45,6 +45,9 @@ const WHOLE = 0x7fffffff;
 /** Plain bits coded in one step, so that the range stays wide enough. */
 const PLAIN_AT_ONCE = 8;
 
+/** Bytes that the decoder holds before the first decision: as many may be missing at the end. */
+export const READ_AHEAD = 4;
+
 export class BitEncoder implements BitCoder {
   #out = new Uint8Array(4096);
   #at = 0;
@@ -101,8 +104,10 @@ export class BitEncoder implements BitCoder {
       }
     }
     for (let n = 0; n < 4; n++) this.#shift();
+    // Zeros at the end need not be sent: the decoder takes as many as it reads ahead for granted, and no more.
     let end = this.#at;
-    while (end > 0 && this.#out[end - 1] === 0) end--;
+    const least = Math.max(0, end - READ_AHEAD);
+    while (end > least && this.#out[end - 1] === 0) end--;
     return this.#out.slice(0, end);
   }
 

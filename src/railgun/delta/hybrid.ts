@@ -8,7 +8,7 @@
  * There is no checksum inside: whoever applies a delta compares the digest of the page (spec/railgun.md D4). Any bytes
  * decode to a page of the given length or to a refusal, in bounded time: see MAX_TOKENS.
  */
-import { BitDecoder, BitEncoder } from './bit-coder.ts';
+import { BitDecoder, BitEncoder, READ_AHEAD } from './bit-coder.ts';
 import { Model } from './model.ts';
 import { assert } from '../../core/assert.ts';
 import type { Decoded } from '../codec-port.ts';
@@ -110,9 +110,6 @@ function decodeTokens(old: Uint8Array, page: Uint8Array): string | undefined {
 
 /** Below this many bytes a loop copies faster than a call. */
 const BY_HAND = 200;
-
-/** The decoder reads this many bytes before it needs them, and takes zeros for those that were left out. */
-const READ_AHEAD = 4;
 
 function refused(why: string): Decoded {
   return { kind: 'refused', why };

@@ -1,7 +1,7 @@
 /** The arithmetic coder alone: any sequence of decisions comes back, in about as many bits as their chances say. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BitDecoder, BitEncoder, FRESH, learned } from '../../../src/railgun/delta/bit-coder.ts';
+import { BitDecoder, BitEncoder, FRESH, learned, READ_AHEAD } from '../../../src/railgun/delta/bit-coder.ts';
 import { noise } from './cases.ts';
 
 const decision = fc.oneof(
@@ -38,7 +38,7 @@ describe('bit coder', () => {
           else expect(decoder.plain(d.count)).toBe(d.value);
         }
         expect(decoder.unread).toBe(0);
-        expect(decoder.missing).toBeLessThanOrEqual(4);
+        expect(decoder.missing).toBeLessThanOrEqual(READ_AHEAD);
       }),
     );
   });
@@ -59,7 +59,7 @@ describe('bit coder', () => {
     const slots = new Int32Array(1).fill(FRESH);
     encoder.start();
     for (let n = 0; n < 1000; n++) encoder.bit(slots, 0, 1);
-    expect(encoder.finish().length).toBeLessThanOrEqual(4);
+    expect(encoder.finish().length).toBeLessThanOrEqual(READ_AHEAD);
     encoder.start();
     for (const byte of noise(1000, 1)) encoder.chance(2048, byte & 1);
     expect(encoder.finish().length).toBeLessThanOrEqual(127);
