@@ -12,7 +12,11 @@ import { fileURLToPath } from 'node:url';
 
 const quick = process.argv.includes('--quick');
 const long = process.argv.includes('--long');
-const sizes = quick ? [100_000, 1_000_000] : long ? [100_000, 1_000_000, 10_000_000, 100_000_000] : [100_000, 1_000_000, 10_000_000];
+const sizes = quick
+  ? [100_000, 1_000_000]
+  : long
+    ? [100_000, 1_000_000, 10_000_000, 100_000_000]
+    : [100_000, 1_000_000, 10_000_000];
 const rounds = quick ? 2 : 3;
 const logLines = quick ? 200_000 : long ? 10_000_000 : 1_000_000;
 
@@ -24,10 +28,13 @@ interface Result {
 
 function child(file: string, ...words: readonly string[]): Result {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  return JSON.parse(execFileSync(process.execPath, [path, ...words], { encoding: 'utf8', maxBuffer: 1 << 26 })) as Result;
+  return JSON.parse(
+    execFileSync(process.execPath, [path, ...words], { encoding: 'utf8', maxBuffer: 1 << 26 }),
+  ) as Result;
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 const million = (value: number): string => `${(value / 1e6).toFixed(2)} M/s`;
 
 const rates = new Map<number, number[]>(sizes.map((size) => [size, []]));
@@ -41,7 +48,9 @@ for (let round = 0; round < rounds; round += 1) {
     const one = child('play-one.ts', String(size));
     rates.get(size)!.push(one.requests / one.seconds);
     memory.set(size, Math.max(memory.get(size) ?? 0, one.rssMib));
-    process.stderr.write(`round ${round + 1}: ${size} requests, ${million(one.requests / one.seconds)}, ${one.rssMib.toFixed(0)} MiB\n`);
+    process.stderr.write(
+      `round ${round + 1}: ${size} requests, ${million(one.requests / one.seconds)}, ${one.rssMib.toFixed(0)} MiB\n`,
+    );
   }
 }
 
@@ -71,7 +80,9 @@ const loopRps = median(loops);
 const small = sizes[0]!;
 const large = sizes.at(-1)!;
 const best = median(rates.get(sizes.filter((size) => size <= 10_000_000).at(-1)!)!);
-console.log(`${'requests'.padStart(12)}  ${'replay'.padStart(10)}  ${'of the loop'.padStart(11)}  ${'peak memory'.padStart(11)}`);
+console.log(
+  `${'requests'.padStart(12)}  ${'replay'.padStart(10)}  ${'of the loop'.padStart(11)}  ${'peak memory'.padStart(11)}`,
+);
 for (const size of sizes) {
   const rate = median(rates.get(size)!);
   console.log(
@@ -79,7 +90,9 @@ for (const size of sizes) {
   );
 }
 console.log(`bare heap loop ${million(loopRps)}`);
-console.log(`access log of ${log.lines.toLocaleString('en-US')} lines: ${Math.round(log.lines / log.seconds).toLocaleString('en-US')} lines/s, ${log.rssMib.toFixed(0)} MiB`);
+console.log(
+  `access log of ${log.lines.toLocaleString('en-US')} lines: ${Math.round(log.lines / log.seconds).toLocaleString('en-US')} lines/s, ${log.rssMib.toFixed(0)} MiB`,
+);
 console.log(`flagship (10,000 lines, report included) from a cold start: ${median(coldSeconds).toFixed(2)} s wall`);
 console.log(
   JSON.stringify({

@@ -23,4 +23,6 @@ while (queue.size > 0) {
   } else counts[operand]! += 1;
 }
 const used = process.cpuUsage(before);
-console.log(JSON.stringify({ requests: counts.reduce((sum, one) => sum + one, 0), seconds: (used.user + used.system) / 1e6 }));
+console.log(
+  JSON.stringify({ requests: counts.reduce((sum, one) => sum + one, 0), seconds: (used.user + used.system) / 1e6 }),
+);

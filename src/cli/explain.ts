@@ -63,9 +63,14 @@ export async function runExplain(file: string | undefined, flags: ExplainFlags, 
   const at = flags.at === undefined ? input.start : parseMoment(flags.at, input.start);
   if (at === undefined) complain('--at', `"${flags.at}" is no moment`, 'write 12:03, +3m or RFC 3339');
   else if (at < input.start || at > input.end) {
-    complain('--at', `"${flags.at}" is outside the run`, `it runs from ${toRfc3339(input.start)} to ${toRfc3339(input.end)}`);
+    complain(
+      '--at',
+      `"${flags.at}" is outside the run`,
+      `it runs from ${toRfc3339(input.start)} to ${toRfc3339(input.end)}`,
+    );
   }
-  if (flags.from !== undefined && findPop(flags.from) === undefined) complain('--from', `unknown PoP "${flags.from}"`, 'three letters, such as LHR');
+  if (flags.from !== undefined && findPop(flags.from) === undefined)
+    complain('--from', `unknown PoP "${flags.from}"`, 'three letters, such as LHR');
   const balancer = input.balancerOf(flags.host);
   const names = input.model.loadBalancers.map((one) => one.name).join(', ');
   if (balancer < 0) complain('--host', `no load balancer answers for "${flags.host ?? ''}"`, `known: ${names}`);

@@ -3,17 +3,21 @@
  * reports written whole or not at all.
  */
 import { createReadStream, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { createRequire, findPackageJSON } from 'node:module';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createGunzip } from 'node:zlib';
 import { MAX_FILE_BYTES } from '../config/document.ts';
 import type { Problem } from '../core/problem.ts';
 import { type GeoDatabase, openMmdb } from '../geo/mmdb.ts';
 import type { Files } from '../replay/load.ts';
 
+/** A file of this package, wherever this module stands: `src/cli` in a checkout, `dist` when published. */
+export function packageFile(path: string): string {
+  return join(dirname(findPackageJSON(import.meta.url)!), path);
+}
+
 /** What is played when nothing is named. */
-export const FLAGSHIP = displayPath(fileURLToPath(new URL('../../scenarios/flagship.yaml', import.meta.url)));
+export const FLAGSHIP = displayPath(packageFile('scenarios/flagship.yaml'));
 
 export type ReadText = { readonly text: string } | { readonly reason: string };
 
@@ -40,6 +44,8 @@ export function reasonOf(error: unknown): string {
   if (code === 'ENOENT') return 'does not exist';
   if (code === 'EACCES' || code === 'EPERM') return 'may not be read (permission denied)';
   if (code === 'EISDIR') return 'is a directory, not a file';
+  if (code === 'EEXIST' || code === 'ENOTDIR') return 'is in the way: it is not a folder';
+  if (code === 'EROFS') return 'cannot be written: the disk is read-only';
   if (code === 'ENOSPC') return 'cannot be written: the disk is full';
   return `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
 }
@@ -106,7 +112,9 @@ export function findGeoDatabase(path: string | undefined): FoundDatabase {
   if (path !== undefined) {
     try {
       const opened = openMmdb(readFileSync(path));
-      return opened.kind === 'opened' ? { database: opened.database } : { reason: `is no GeoIP file: ${opened.reason}` };
+      return opened.kind === 'opened'
+        ? { database: opened.database }
+        : { reason: `is no GeoIP file: ${opened.reason}` };
     } catch (error) {
       return { reason: reasonOf(error) };
     }

@@ -64,7 +64,7 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   program
     .command('validate')
     .description('check configuration and scenario files, all problems at once')
-    .argument('[files...]', 'files to check; without any, every scenario of ./scenarios')
+    .argument('[files...]', 'files to check; without any, those of ./scenarios and ./examples')
     .option('--json', 'print the problems as JSON')
     .option('--lenient', 'the profile for clients’ own test suites: fewer rules')
     .action(async (files: string[], options) => {
@@ -115,6 +115,72 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
       const { runReport } = await import('./report.ts');
       code = await runReport(file, options, io);
     });
+
+  program
+    .command('serve')
+    .description('run the edge: proxy, probes, DNS and admin port; without a configuration a demo')
+    .option('--config <file>', 'load balancers, pools, monitors, zones; default: a demo on loopback')
+    .option('--listen <host:port>', 'HTTP; port 0 picks a free one, "off" is none (default 127.0.0.1:8080)')
+    .option('--listen-tls <host:port>', 'HTTPS with certificates of a local authority')
+    .option('--tls-cert <file>', 'certificate chain, PEM, instead of the local authority’s')
+    .option('--tls-key <file>', 'its key, PEM')
+    .option('--admin <host:port>', 'metrics, explain, events; "off" is none (default 127.0.0.1:8787)')
+    .option('--admin-token <token>', 'for the admin port; needed where that is not loopback')
+    .option('--dns <host:port>', 'DNS on UDP and TCP')
+    .option('--pop <code>', 'the PoP of clients that nothing else places (default LHR)')
+    .option('--workers <n>', 'processes that share the ports', '1')
+    .option('--store <url>', 'page versions of the link: memory, mock, redis://… or memcached://…')
+    .option('--geo-db <file>', 'a MaxMind or ip-location-db file that places clients')
+    .option('--trust-proxy <cidr>', 'proxies whose word on a client’s address counts; may be repeated', collect, [])
+    .option('--classic', 'the link as it was: limits and profile of the original')
+    .option('--json', 'problems as JSON')
+    .option('--access-log <file>', 'one Logpush NDJSON line per request')
+    .option('--state <dir>', 'where keys and certificates are kept; default: the user’s data folder')
+    .option('--seed <seed>', 'for policies that draw; default: another one each time')
+    .option('--origin-tls <how>', 'towards origins: auto, on or off (default auto)')
+    .option('--origin-ca <file>', 'authorities to trust towards origins, PEM, beside the usual ones')
+    .option('--min-interval <seconds>', 'shortest monitor interval that is accepted (default 10)')
+    .option('--drain <seconds>', 'how long running requests may take after SIGTERM (default 30)')
+    .action(async (options) => {
+      const { runServe } = await import('./serve.ts');
+      code = await runServe(options, io);
+    });
+
+  program
+    .command('listener')
+    .description('run the end of a Railgun link beside an origin, as railgun.conf says')
+    .requiredOption('--config <file>', 'railgun.conf, as it is')
+    .option('--nat <file>', 'railgun-nat.conf, instead of map.file')
+    .option('--listen <host:port>', 'instead of wan.ip and wan.port; port 0 picks a free one')
+    .option('--store <url>', 'instead of memcached.servers: memory, mock, redis://… or memcached://…')
+    .option('--classic', 'limits and defaults of the original')
+    .option('--json', 'problems as JSON')
+    .action(async (options) => {
+      const { runListener } = await import('./listener.ts');
+      code = await runListener(options, io);
+    });
+
+  program
+    .command('doctor')
+    .description('is this machine fit to run it all? and what does a Cf-Railgun header say?')
+    .option('--decode <header>', 'explain a Cf-Railgun header, or its four flag digits')
+    .option('--store <url>', 'a store to look at; may be repeated', collect, [])
+    .option('--json', 'print the findings as JSON')
+    .action(async (options) => {
+      const { runDoctor } = await import('./doctor.ts');
+      code = await runDoctor(options, io);
+    });
+
+  // Its own verb and the hidden one that a shell asks at every Tab; the package is loaded only for these two.
+  if (argv[0] === 'completion' || argv[0] === 'complete') {
+    const { default: tab } = await import('@bomb.sh/tab/commander');
+    tab(program, { completionCommandName: 'completion' });
+  } else {
+    program
+      .command('completion')
+      .description('print a completion script: zsh, bash, fish or powershell')
+      .argument('<shell>');
+  }
 
   if (argv.length === 0) {
     program.outputHelp();

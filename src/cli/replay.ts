@@ -4,20 +4,17 @@
  */
 import { mkdirSync, renameSync, rmSync, writeSync, openSync, closeSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { CheckResult, RunReport } from '../core/report.ts';
-import type { Problem } from '../core/problem.ts';
+import type { RunReport } from '../core/report.ts';
 import { judge } from '../checks/judge.ts';
-import type { Check } from '../checks/check.ts';
-import { parseCheck } from '../checks/parse-check.ts';
 import { renderGithub } from '../report/github.ts';
 import { renderJson } from '../report/json.ts';
 import { renderAll } from '../report/render-all.ts';
 import { renderTerminal, renderVerdict } from '../report/terminal.ts';
-import { POPS, REGIONS } from '../geo/tables.ts';
-import { type Progress, type ReplayInput, prepareReplay } from '../replay/load.ts';
+import { type Progress, prepareReplay } from '../replay/load.ts';
 import { replay } from '../replay/run.ts';
 import { FLAGSHIP, fileProblem, filesBeside, findGeoDatabase, readTextFile, reasonOf, writeWhole } from './files.ts';
 import { EXIT, type Io, paint, wantsColour } from './io.ts';
+import { readRunChecks } from './read-checks.ts';
 import { refuse } from './refuse.ts';
 import { VERSION } from './version.ts';
 
@@ -68,7 +65,7 @@ async function playOne(file: string, flags: ReplayFlags, io: Io, several: boolea
   });
   if (!prepared.ok) return refuse(prepared.problems, flags, io);
   const input = prepared.value;
-  const checks = readChecks(input, flags);
+  const checks = readRunChecks(input, flags.check);
   if (!checks.ok) return refuse(checks.problems, flags, io);
 
   const out = flags.out === undefined ? join('out', name) : several ? join(flags.out, name) : flags.out;
@@ -76,7 +73,9 @@ async function playOne(file: string, flags: ReplayFlags, io: Io, several: boolea
     io.out(
       `${paint(colour, 'bold', `switchyard ${VERSION}`)}  ${input.scenario.name}  seed ${input.seed}  config ${input.configHash}\n`,
     );
-    if (flags.quiet !== true) for (const warning of input.warnings) io.err(`${paint(wantsColour(io, 'err'), 'yellow', 'warning:')} ${warning}\n`);
+    if (flags.quiet !== true)
+      for (const warning of input.warnings)
+        io.err(`${paint(wantsColour(io, 'err'), 'yellow', 'warning:')} ${warning}\n`);
   }
   let trace: TraceFile;
   try {
@@ -104,7 +103,8 @@ async function playOne(file: string, flags: ReplayFlags, io: Io, several: boolea
     return results.every((result) => result.pass) ? EXIT.ok : EXIT.checkFailed;
   } catch (error) {
     trace.discard();
-    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return refuse([fileProblem(out, reasonOf(error))], flags, io);
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
+      return refuse([fileProblem(out, reasonOf(error))], flags, io);
     io.err(`switchyard: the run broke; to repeat it: ${input.repeat}\n`);
     throw error;
   }
@@ -127,53 +127,14 @@ function print(report: RunReport, out: string, flags: ReplayFlags, io: Io, colou
 function nextCommands(report: RunReport, out: string): string[] {
   const file = report.scenario.file;
   const { outages } = report.budget;
-  const at = outages[0] === undefined ? '' : ` --at ${new Date(outages[0].fromUs / 1000 + 1000).toISOString().slice(11, 19)}`;
+  const at =
+    outages[0] === undefined ? '' : ` --at ${new Date(outages[0].fromUs / 1000 + 1000).toISOString().slice(11, 19)}`;
   const busiest = [...report.pops].sort((a, b) => b.requests - a.requests)[0]?.code ?? 'LHR';
   return [
     `npx switchyard explain ${file} --from ${busiest}${at}`,
     `npx switchyard replay ${file} --seed 7 --check "failed_requests < 0.1%"`,
     `npx switchyard init sticky-shop --dir ${join(out, '..', 'my-scenario')}`,
   ];
-}
-
-type ReadChecks =
-  | { readonly ok: true; readonly list: readonly { readonly check: Check; readonly line: number }[] }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
-
-function readChecks(input: ReplayInput, flags: ReplayFlags): ReadChecks {
-  const problems: Problem[] = [];
-  const list: { check: Check; line: number }[] = [];
-  const vocabulary = {
-    startUs: input.start,
-    endUs: input.end,
-    regions: REGIONS.map((region) => region.code as string),
-    pops: POPS.map((pop) => pop.code as string),
-    pools: input.model.pools.map((pool) => ({
-      id: pool.id as string,
-      name: pool.name,
-      origins: pool.origins.map((origin) => origin.name),
-    })),
-  };
-  const texts = [
-    ...input.scenario.checks.map(({ text, line, column }) => ({ text, line, column, file: input.scenario.file })),
-    ...flags.check.map((text) => ({ text, line: 0, column: 0, file: '--check' })),
-  ];
-  for (const { text, line, column, file } of texts) {
-    const parsed = parseCheck(text, vocabulary);
-    if (parsed.ok) list.push({ check: parsed.check, line });
-    else {
-      problems.push({
-        severity: 'error',
-        file,
-        line,
-        column: line === 0 ? parsed.problem.column : column + parsed.problem.column - 1,
-        path: 'checks',
-        message: parsed.problem.message,
-        hint: parsed.problem.hint,
-      });
-    }
-  }
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, list };
 }
 
 function repeatCommand(file: string, flags: ReplayFlags): string {
@@ -235,7 +196,9 @@ class ProgressLine {
     const done = Math.round(share * width);
     const clock = new Date(state.now / 1000).toISOString().slice(11, 19);
     const bar = '█'.repeat(done) + '░'.repeat(width - done);
-    this.#io.err(`\r${bar} ${String(Math.round(share * 100)).padStart(3)} %  ${clock}  ${state.requests.toLocaleString('en-US')} requests\u001b[K`);
+    this.#io.err(
+      `\r${bar} ${String(Math.round(share * 100)).padStart(3)} %  ${clock}  ${state.requests.toLocaleString('en-US')} requests\u001b[K`,
+    );
   }
 
   clear(): void {

@@ -1,13 +1,13 @@
 /**
  * `switchyard schema [config|scenario]`: prints a JSON Schema for editors. `schema/` of the package holds the same files.
  */
-import { configJsonSchema, toJsonSchema } from '../config/json-schema.ts';
+import { configJsonSchema } from '../config/json-schema.ts';
 import { didYouMean } from '../core/suggest.ts';
 import { EXIT, type Io } from './io.ts';
 
 const SCHEMAS: Readonly<Record<string, () => Promise<unknown>>> = {
   config: async () => configJsonSchema(),
-  scenario: async () => toJsonSchema((await import('../replay/scenario-schema.ts')).scenarioSchema),
+  scenario: async () => (await import('./scenario-json-schema.ts')).scenarioJsonSchema(),
 };
 
 export async function runSchema(name: string, io: Io): Promise<number> {

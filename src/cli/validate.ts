@@ -2,7 +2,7 @@
  * `switchyard validate FILE…`: reads configurations and scenarios, and prints every problem of each. The problems are this verb's
  * result, so they go to stdout. Exit code 0, or 2 when a file is invalid.
  */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ParseOptions } from '../config/config-file.ts';
 import type { SourceDocument } from '../config/document.ts';
@@ -41,9 +41,11 @@ export async function runValidate(
   io: Io,
   checkScenario: ScenarioCheck = prepareScenario,
 ): Promise<number> {
-  const list = files.length > 0 ? files : ownScenarios(io.cwd);
+  const list = files.length > 0 ? files : ownFiles(io.cwd);
   if (list.length === 0) {
-    io.err('switchyard: no file given, and there is no scenario in ./scenarios; write: switchyard validate FILE...\n');
+    io.err(
+      'switchyard: no file given, and there are none in ./scenarios and ./examples; write: switchyard validate FILE...\n',
+    );
     return EXIT.usage;
   }
   const sources = new Map<string, string>();
@@ -102,12 +104,18 @@ export function validateConfigFile(document: SourceDocument, options: ParseOptio
   return { file, kind: 'config', valid: true, summary: describe(checked.value.model), problems: checked.warnings };
 }
 
-/** The same preparation as `replay`, which stops where the run would begin. */
+/** The same preparation as `replay`, checks included, which stops where the run would begin. */
 async function prepareScenario(text: string, file: string): Promise<Checked<unknown>> {
-  const { prepareReplay } = await import('../replay/load.ts');
+  const [{ prepareReplay }, { readRunChecks }] = await Promise.all([
+    import('../replay/load.ts'),
+    import('./read-checks.ts'),
+  ]);
   const found = findGeoDatabase(undefined);
   const database = 'database' in found ? found.database : undefined;
-  return prepareReplay(text, file, filesBeside(file, database), { version: VERSION, repeat: '' });
+  const prepared = await prepareReplay(text, file, filesBeside(file, database), { version: VERSION, repeat: '' });
+  if (!prepared.ok) return prepared;
+  const checks = readRunChecks(prepared.value, []);
+  return checks.ok ? prepared : { ok: false, problems: [...checks.problems, ...prepared.warnings] };
 }
 
 function refused(file: string, kind: FileReport['kind'], problems: readonly Problem[]): FileReport {
@@ -149,13 +157,15 @@ function describe(model: Model): string {
   return `valid configuration ${configHash(model)}: ${parts.join(', ') || 'nothing in it'}`;
 }
 
-function ownScenarios(cwd: string): string[] {
-  try {
-    return readdirSync(join(cwd, 'scenarios'))
-      .filter((name) => /\.(ya?ml|json)$/.test(name))
+/** Where a project keeps its files: every one there is checked when none is named. */
+const FOLDERS: readonly string[] = ['scenarios', 'examples'];
+
+function ownFiles(cwd: string): string[] {
+  return FOLDERS.flatMap((folder) => {
+    if (!existsSync(join(cwd, folder))) return [];
+    return readdirSync(join(cwd, folder))
+      .filter((name) => /\.(?:ya?ml|json)$/.test(name))
       .sort()
-      .map((name) => join('scenarios', name));
-  } catch {
-    return [];
-  }
+      .map((name) => join(folder, name));
+  });
 }

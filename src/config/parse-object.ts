@@ -50,7 +50,10 @@ export function parseZone(value: unknown, context: ParseContext): ParsedObject<Z
   });
 }
 
-/** The surroundings that a model makes for the next object. Pools are known by id alone, as in the API. */
+/**
+ * The surroundings that a model makes for the next object. Pools are known by id alone, as in the API.
+ * @public for the API that is to come
+ */
 export function contextOf(model: Model, profile: Profile = 'strict'): ParseContext {
   const context = { ...emptyContext(profile), limits: DEFAULT_LIMITS };
   for (const pool of model.pools) context.pools.add(pool.id, '');

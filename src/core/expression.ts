@@ -29,7 +29,13 @@ export type Value =
   | { readonly kind: 'boolean'; readonly boolean: boolean }
   | { readonly kind: 'address'; readonly cidr: string }
   /** `key`: `http.request.headers["host"]`; `index`: the `[0]` of a list; `every`: the `[*]` of `any()` and `all()`. */
-  | { readonly kind: 'field'; readonly name: string; readonly key?: string; readonly index?: number; readonly every?: boolean }
+  | {
+      readonly kind: 'field';
+      readonly name: string;
+      readonly key?: string;
+      readonly index?: number;
+      readonly every?: boolean;
+    }
   | { readonly kind: 'call'; readonly name: string; readonly arguments: readonly (Value | Expression)[] };
 
 export type SetMember =

@@ -90,7 +90,10 @@ export function parseMoment(text: string, start: Micros): Micros | undefined {
     if (hours > 23 || minutes > 59 || seconds > 59) return undefined;
     const day = 86_400 * US_PER_SECOND;
     const midnight = Math.floor(start / day) * day;
-    const at = midnight + ((hours * 60 + minutes) * 60 + seconds) * US_PER_SECOND + Math.round(Number(clock[4] ?? 0) * US_PER_SECOND);
+    const at =
+      midnight +
+      ((hours * 60 + minutes) * 60 + seconds) * US_PER_SECOND +
+      Math.round(Number(clock[4] ?? 0) * US_PER_SECOND);
     return micros(at < start ? at + day : at);
   }
   return parseInstant(text);
@@ -98,7 +101,9 @@ export function parseMoment(text: string, start: Micros): Micros | undefined {
 
 /** RFC 3339 with a zone: `2026-03-01T12:00:00Z`, `…+01:00`, with up to nine decimals (cut to µs). */
 export function parseInstant(text: string): Micros | undefined {
-  const match = /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|z|[+-]\d{2}:?\d{2})$/.exec(text);
+  const match = /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|z|[+-]\d{2}:?\d{2})$/.exec(
+    text,
+  );
   if (match === null) return undefined;
   const [year, month, day, hour, minute] = match.slice(1, 6).map(Number) as [number, number, number, number, number];
   const second = Number(match[6] ?? 0);
@@ -106,7 +111,8 @@ export function parseInstant(text: string): Micros | undefined {
   const ms = Date.UTC(year, month - 1, day, hour, minute, second);
   if (new Date(ms).getUTCDate() !== day && second < 60) return undefined;
   const zone = match[8]!;
-  const offsetMinutes = zone.length === 1 ? 0 : (zone[0] === '-' ? -1 : 1) * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2)));
+  const offsetMinutes =
+    zone.length === 1 ? 0 : (zone[0] === '-' ? -1 : 1) * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2)));
   const fraction = Number((match[7] ?? '').padEnd(6, '0').slice(0, 6));
   return micros((ms - offsetMinutes * 60_000) * US_PER_MS + fraction);
 }

@@ -209,7 +209,17 @@ export interface PopSummary {
 /** One line of the story. */
 export interface TimelineEntry {
   readonly atUs: number;
-  readonly kind: 'fault' | 'heal' | 'change' | 'health' | 'steering' | 'capacity' | 'sessions' | 'link' | 'check' | 'note';
+  readonly kind:
+    | 'fault'
+    | 'heal'
+    | 'change'
+    | 'health'
+    | 'steering'
+    | 'capacity'
+    | 'sessions'
+    | 'link'
+    | 'check'
+    | 'note';
   readonly tone: 'good' | 'bad' | 'neutral';
   readonly text: string;
   /** Line of the scenario file this comes from, 0 = none. */

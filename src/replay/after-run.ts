@@ -6,8 +6,12 @@ import type { Model } from '../core/model.ts';
 import type { CapacityRow, Placement, Series, TimelineEntry } from '../core/report.ts';
 import type { SimOrigin } from '../sim/origin.ts';
 
-/** A region's main pool must hold for this many buckets with traffic before the story tells of a change. */
+/**
+ * The story tells of a new main pool when it leads in at least this many buckets with traffic in a row, and by so much that chance does
+ * not explain it: lead² above 20 × requests is some 4.5 standard deviations of an even draw, and 21 requests where all go one way.
+ */
 const STEADY_BUCKETS = 2;
+const LEAD_SQUARED = 20;
 /** Above its stated limit by less than this is noise of arrivals. */
 const OVERLOAD_RATIO = 1.05;
 
@@ -19,10 +23,13 @@ export function steeringShifts(series: Series, placement: Placement): TimelineEn
     let candidate = -1;
     let since = 0;
     let held = 0;
+    let lead = 0;
+    let total = 0;
     for (let bucket = 0; bucket < series.buckets; bucket += 1) {
+      const requests = series.regionRequests[row]![bucket]!;
+      if (requests === 0) continue;
       const top = topPool(series, row, bucket);
-      if (top < 0) continue;
-      if (top === main) {
+      if (top < 0 || top === main) {
         candidate = -1;
         continue;
       }
@@ -30,9 +37,14 @@ export function steeringShifts(series: Series, placement: Placement): TimelineEn
         candidate = top;
         since = bucket;
         held = 0;
+        lead = 0;
+        total = 0;
       }
       held += 1;
-      if (held < STEADY_BUCKETS) continue;
+      const its = series.regionPool[row]![top]![bucket]!;
+      lead += 2 * its - requests;
+      total += requests;
+      if (held < STEADY_BUCKETS || lead * lead <= LEAD_SQUARED * total) continue;
       if (main >= 0) {
         const key = `${since}/${main}/${top}`;
         const line = lines.get(key) ?? {

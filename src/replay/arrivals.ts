@@ -3,9 +3,11 @@
  * wait for answers (open loop), so a stall hides no request.
  */
 
+import type { Micros } from '../core/time.ts';
+
 /** Written by `take`. */
 export interface Arrival {
-  at: number;
+  at: Micros;
   client: number;
   /** Number of the traffic source among the resolvers' users. */
   source: number;
@@ -29,5 +31,16 @@ export interface TrafficSource {
 }
 
 export function emptyArrival(): Arrival {
-  return { at: 0, client: 0, source: 0, balancer: 0, page: 0, bodyBytes: 0, text: true, method: 'GET', path: '/', host: '' };
+  return {
+    at: 0 as Micros,
+    client: 0,
+    source: 0,
+    balancer: 0,
+    page: 0,
+    bodyBytes: 0,
+    text: true,
+    method: 'GET',
+    path: '/',
+    host: '',
+  };
 }

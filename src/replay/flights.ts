@@ -4,8 +4,8 @@
  *   arrive ──steer──> attempt ──(virtual time passes)──> complete ──edge-made fault──> steerAgain ──> attempt
  *                                                            └──────> finish: ledger, session, trace
  *
- * A request under way is a slot in typed arrays; nothing is allocated per request but what steering hands back. The decisions are
- * the real ones: this file knows no policy, only what they cost in time.
+ * A request under way is a slot of 64 bytes, one cache line; nothing is allocated per request but what steering hands back. The
+ * decisions are the real ones: this file knows no policy, only what they cost in time.
  */
 import type { Decision, Ladder, Rung } from '../core/decision.ts';
 import type { HealthView, LoadView, NameView } from '../core/health-view.ts';
@@ -38,6 +38,7 @@ import type { Ledger } from './ledger.ts';
 import type { Question } from './run.ts';
 import type { ResolverFleet } from './resolvers.ts';
 import { ArrivalFacts } from './arrival-facts.ts';
+import { CandidateTexts, candidatesText } from './candidates-text.ts';
 import type { SimWorld } from './sim-world.ts';
 import type { Story } from './story.ts';
 import type { TraceWriter } from './trace-writer.ts';
@@ -78,6 +79,8 @@ export interface FlightDeps {
   /** Ledger row of a region index (-1 = none). */
   readonly regionRow: Int32Array;
   readonly pops: number;
+  /** Some policy of some configuration of this run reads requests or connections under way. */
+  readonly countsLoad: boolean;
 }
 
 export class Flights implements LoadView, NameView {
@@ -90,30 +93,18 @@ export class Flights implements LoadView, NameView {
   readonly #facts = new ArrivalFacts();
   readonly #rungs: Rung[] = [];
   readonly #ladder: Ladder = { add: (rung) => this.#rungs.push(rung) };
-  // Slots.
-  #free: Int32Array;
-  #freeCount: number;
-  #client: Int32Array;
-  #balancer: Int32Array;
-  #arrivedAt: Float64Array;
-  #attemptBucket: Int32Array;
-  #origin: Int32Array;
-  #generation: Int32Array;
-  #laneGeneration: Int32Array;
-  #listener: Int16Array;
-  #pop: Int16Array;
-  #region: Int8Array;
-  #ending: Uint8Array;
-  #attempts: Uint8Array;
-  #flags: Uint8Array;
-  #page: Int32Array;
-  #bytes: Float64Array;
-  #number: Float64Array;
-  readonly #decisions: (Decision | undefined)[];
-  readonly #locations: (Location | undefined)[];
+  // Slots: the columns of a row are named below the class.
+  #ints = new Int32Array(0);
+  #doubles = new Float64Array(0);
+  #free = new Int32Array(0);
+  #freeCount = 0;
+  readonly #decisions: Decision[] = [];
+  readonly #locations: Location[] = [];
   readonly #candidates: string[] = [];
   readonly #directReason: string[] = [];
-  // Load, by PoP and global origin number.
+  readonly #texts = new CandidateTexts();
+  // Load, by PoP and global origin number: kept only where a policy reads it.
+  readonly #countsLoad: boolean;
   readonly #outstanding: Int32Array;
   readonly #poolOutstanding: Int32Array;
   readonly #peak: Int32Array;
@@ -122,7 +113,8 @@ export class Flights implements LoadView, NameView {
   readonly #popFailed: Float64Array;
   readonly #origins: number;
   readonly #pools: number;
-  #now = 0;
+  /** Time of the event that is being played. A field, since a number of this size would be boxed on its way through every call. */
+  now = 0 as Micros;
   readonly #sessions = new HeaderSessions();
   #health: HealthView;
 
@@ -131,35 +123,17 @@ export class Flights implements LoadView, NameView {
     this.plans = model.loadBalancers.map((_, index) => compileBalancer(model, index));
     this.#deps = deps;
     this.#health = deps.health;
-    const slots = 1024;
-    this.#free = Int32Array.from({ length: slots }, (_, at) => slots - 1 - at);
-    this.#freeCount = slots;
-    this.#client = new Int32Array(slots);
-    this.#balancer = new Int32Array(slots);
-    this.#arrivedAt = new Float64Array(slots);
-    this.#attemptBucket = new Int32Array(slots);
-    this.#origin = new Int32Array(slots);
-    this.#generation = new Int32Array(slots);
-    this.#laneGeneration = new Int32Array(slots);
-    this.#listener = new Int16Array(slots);
-    this.#pop = new Int16Array(slots);
-    this.#region = new Int8Array(slots);
-    this.#ending = new Uint8Array(slots);
-    this.#attempts = new Uint8Array(slots);
-    this.#flags = new Uint8Array(slots);
-    this.#page = new Int32Array(slots);
-    this.#bytes = new Float64Array(slots);
-    this.#number = new Float64Array(slots);
-    this.#decisions = Array.from({ length: slots }, () => undefined);
-    this.#locations = Array.from({ length: slots }, () => undefined);
+    this.#grow(FIRST_SLOTS);
     this.#origins = deps.world.originCount;
     this.#pools = model.pools.length;
     this.#popRequests = new Float64Array(deps.pops);
     this.#popFailed = new Float64Array(deps.pops);
-    this.#outstanding = new Int32Array(deps.pops * this.#origins);
-    this.#poolOutstanding = new Int32Array(deps.pops * this.#pools);
-    this.#peak = new Int32Array(deps.pops * this.#origins);
-    this.#peakAt = new Float64Array(deps.pops * this.#origins);
+    this.#countsLoad = deps.countsLoad;
+    const pops = this.#countsLoad ? deps.pops : 0;
+    this.#outstanding = new Int32Array(pops * this.#origins);
+    this.#poolOutstanding = new Int32Array(pops * this.#pools);
+    this.#peak = new Int32Array(pops * this.#origins);
+    this.#peakAt = new Float64Array(pops * this.#origins);
     const clients = deps.clients;
     const current = { client: 0 };
     this.#request = {
@@ -192,28 +166,29 @@ export class Flights implements LoadView, NameView {
   }
 
   get inFlight(): number {
-    return this.#client.length - this.#freeCount;
+    return this.#free.length - this.#freeCount;
   }
 
   arrive(arrival: Arrival): void {
-    const { clients, ledger, trace } = this.#deps;
-    const now = arrival.at;
-    this.#now = now;
+    const { clients, trace } = this.#deps;
     const plan = this.plans[arrival.balancer]!;
-    const location = this.#deps.locate(clients.locations[arrival.client]!);
-    const slot = this.#take();
-    this.#client[slot] = arrival.client;
-    this.#balancer[slot] = arrival.balancer;
-    this.#arrivedAt[slot] = now;
-    this.#pop[slot] = location.popIndex;
-    this.#region[slot] = this.#deps.regionRow[location.regionIndex + 1]!;
-    this.#attempts[slot] = 0;
-    this.#flags[slot] = 0;
-    this.#page[slot] = arrival.page;
-    this.#bytes[slot] = arrival.bodyBytes;
-    this.#number[slot] = this.count++;
+    const { client } = arrival;
+    const location = this.#deps.locate(clients.location(client));
+    if (this.#freeCount === 0) this.#grow(this.#free.length * 2);
+    const slot = this.#free[--this.#freeCount]!;
+    const row = slot * INTS;
+    const ints = this.#ints;
+    ints[row + CLIENT] = client;
+    ints[row + BALANCER] = arrival.balancer;
+    ints[row + PLACE] = location.popIndex | (this.#deps.regionRow[location.regionIndex + 1]! << REGION_SHIFT);
+    ints[row + STATE] = 0;
+    ints[row + ORIGIN] = -1;
+    ints[row + PAGE] = arrival.page;
+    const doubles = this.#doubles;
+    doubles[slot * DOUBLES + ARRIVED_AT] = this.now;
+    doubles[slot * DOUBLES + NUMBER] = this.count++;
+    doubles[slot * DOUBLES + BYTES] = arrival.bodyBytes;
     this.#locations[slot] = location;
-    this.#origin[slot] = -1;
     this.#text = arrival.text;
 
     if (!plan.balancer.proxied) {
@@ -222,57 +197,70 @@ export class Flights implements LoadView, NameView {
     }
     const request = this.#request;
     request.location = location;
-    request.clientHash = clients.hashes[arrival.client]!;
-    request.claim = clients.claims[arrival.client];
-    this.#current.client = arrival.client;
+    request.clientHash = clients.hash(client);
+    request.claim = clients.claim(client);
+    this.#current.client = client;
     this.#facts.arrival = arrival;
-    this.#facts.client = arrival.client;
-    this.#steerWorld.now = now as Micros;
-    let decision: Decision;
-    if (trace.wantsCandidates) {
-      this.#rungs.length = 0;
-      decision = steer(plan, request, this.#steerWorld, this.#ladder);
-      this.#candidates[slot] = candidatesText(this.#rungs);
-    } else {
-      decision = steer(plan, request, this.#steerWorld);
-    }
+    this.#facts.client = client;
+    this.#steerWorld.now = this.now;
+    const decision = trace.wantsCandidates ? this.#steerAndTell(slot, plan) : steer(plan, request, this.#steerWorld);
     this.#decisions[slot] = decision;
     switch (decision.kind) {
       case 'origin':
-        this.#attempt(slot, decision.pool, decision.origin, plan, now);
+        this.#attempt(slot, decision.pool, decision.origin, plan);
         return;
       case 'fallback':
-        this.#flags[slot] = FALLBACK;
-        this.#attempt(slot, decision.pool, decision.origin, plan, now);
+        ints[row + STATE] = FALLBACK;
+        this.#attempt(slot, decision.pool, decision.origin, plan);
         return;
       case 'fixed_response':
-        this.#finish(slot, SERVED, now);
+        this.#finish(slot, SERVED);
         return;
       case 'records':
-        this.#finish(slot, this.#zoneAnswers(plan) ? SERVED : NOT_RESOLVED, now);
+        this.#finish(slot, this.#zoneAnswers(plan) ? SERVED : NOT_RESOLVED);
         return;
       default:
-        this.#finish(slot, NOTHING_MAY_SERVE, now);
+        this.#finish(slot, NOTHING_MAY_SERVE);
     }
   }
   #text = true;
+
+  /** With a trace: also which candidates there were. The full ladder only where the answer cannot be known without it. */
+  #steerAndTell(slot: number, plan: BalancerPlan): Decision {
+    if (!CandidateTexts.suffice(plan)) {
+      this.#rungs.length = 0;
+      const decision = steer(plan, this.#request, this.#steerWorld, this.#ladder);
+      this.#candidates[slot] = candidatesText(this.#rungs);
+      return decision;
+    }
+    const decision = steer(plan, this.#request, this.#steerWorld);
+    this.#candidates[slot] = this.#texts.of(plan, this.#request.location, this.#health, decision);
+    return decision;
+  }
 
   /** DNS-only: the client asks its resolver, which may hold an old answer, and goes there by itself. No edge, no second try. */
   #arriveByName(slot: number, arrival: Arrival, location: Location): void {
     const { pool, origin, answer, stale } = this.#deps.resolvers.lookup(arrival, location, this, this.#health.version);
     const decision = answer.dns.decision ?? { kind: 'records', because: 'balancer_disabled' };
-    this.#flags[slot] = DNS_ONLY | (stale ? STALE : 0) | (decision.kind === 'fallback' ? FALLBACK : 0);
+    this.#ints[slot * INTS + STATE] = DNS_ONLY | (stale ? STALE : 0) | (decision.kind === 'fallback' ? FALLBACK : 0);
     this.#decisions[slot] = decision;
     if (this.#deps.trace.wantsCandidates) this.#candidates[slot] = answer.candidates;
     if (origin < 0) {
-      this.#finish(slot, answer.served ? SERVED : NOT_RESOLVED, arrival.at);
+      this.#finish(slot, answer.served ? SERVED : NOT_RESOLVED);
       return;
     }
-    this.#attempt(slot, pool, origin, this.plans[arrival.balancer]!, arrival.at);
+    this.#attempt(slot, pool, origin, this.plans[arrival.balancer]!);
   }
 
   /** For `ResolverFleet`: one query of a resolver, steered like a request without a session. */
-  steerQuery(balancer: number, location: Location, address: string, hash: number, now: number, ladder: Rung[] | undefined): Decision {
+  steerQuery(
+    balancer: number,
+    location: Location,
+    address: string,
+    hash: number,
+    now: Micros,
+    ladder: Rung[] | undefined,
+  ): Decision {
     const request: SteerRequest = {
       location,
       clientHash: hash,
@@ -280,8 +268,13 @@ export class Flights implements LoadView, NameView {
       claim: undefined,
       facts: { kind: 'dns', name: this.model.loadBalancers[balancer]!.name, type: 'A' },
     };
-    this.#steerWorld.now = now as Micros;
-    return steer(this.plans[balancer]!, request, this.#steerWorld, ladder === undefined ? undefined : { add: (rung) => ladder.push(rung) });
+    this.#steerWorld.now = now;
+    return steer(
+      this.plans[balancer]!,
+      request,
+      this.#steerWorld,
+      ladder === undefined ? undefined : { add: (rung) => ladder.push(rung) },
+    );
   }
 
   /** A request that is only asked about: steered with all its rungs, and nothing else comes of it. */
@@ -298,136 +291,162 @@ export class Flights implements LoadView, NameView {
     return this.#health;
   }
 
-  #attempt(slot: number, pool: number, origin: number, plan: BalancerPlan, now: number): void {
+  #attempt(slot: number, pool: number, origin: number, plan: BalancerPlan): void {
+    const { now } = this;
     const { world, ledger, queue } = this.#deps;
     const number = world.originBase[pool]! + origin;
-    const pop = this.#pop[slot]!;
+    const row = slot * INTS;
+    const ints = this.#ints;
+    const pop = ints[row + PLACE]! & POP_MASK;
     const bucket = ledger.bucketOf(now);
     const sim = world.origins[number]!;
-    this.#origin[slot] = number;
-    this.#generation[slot] = sim.generation;
-    this.#attempts[slot]! += 1;
-    this.#attemptBucket[slot] = bucket;
+    let state = ints[row + STATE]! + ATTEMPT;
+    ints[row + ORIGIN] = number;
+    ints[row + GENERATION] = sim.generation;
+    ints[row + BUCKET] = bucket;
     ledger.attempted(bucket, number);
-    this.#open(pop, pool, number, now);
+    if (this.#countsLoad) this.#open(pop, pool, number, now);
     const roundTrip = world.roundTripUs(pop, pool);
-    let bytes = this.#bytes[slot]!;
+    const { link } = world;
+    let bytes = 0;
     if (plan.balancer.railgun !== undefined && plan.balancer.proxied) {
       const railgun = world.railgunModel;
-      if (railgun.place(pop, now, roundTrip)) {
-        this.#flags[slot]! |= VIA_LANE;
+      bytes = this.#doubles[slot * DOUBLES + BYTES]!;
+      if (railgun.place(pop, now, roundTrip, link.cut ? link.cutSince : Number.POSITIVE_INFINITY)) {
+        state |= VIA_LANE;
         const listener = railgun.laneListener(pop);
-        this.#listener[slot] = listener;
-        this.#laneGeneration[slot] = railgun.listeners[listener]!.generation;
+        ints[row + LISTENER] = listener;
+        ints[row + LANE_GENERATION] = railgun.listeners[listener]!.generation;
         if (railgun.hangsUntil > 0) {
-          this.#ending[slot] = LANE_LOST;
+          ints[row + STATE] = withEnding(state, LANE_LOST);
           queue.push(railgun.hangsUntil, COMPLETE, slot);
           return;
         }
-        railgun.transfer(pop, this.#page[slot]!, bytes, this.#text, now);
+        railgun.transfer(pop, ints[row + PAGE]!, bytes, this.#text, now);
         ledger.overLane(bucket, bytes, railgun.wanBytes);
         bytes = railgun.wanBytes;
       } else {
-        this.#flags[slot] = (this.#flags[slot]! | DIRECT) & ~VIA_LANE;
+        state = (state | DIRECT) & ~VIA_LANE;
         ledger.direct(bucket, railgun.reason);
         if (this.#deps.trace.wantsCandidates) this.#directReason[slot] = railgun.reason;
       }
-    }
-    if (world.link.cut) {
-      this.#ending[slot] = CONNECT_TIMEOUT;
+    } else if (link.rate > 0) bytes = this.#doubles[slot * DOUBLES + BYTES]!;
+    if (link.cut) {
+      ints[row + STATE] = withEnding(state, CONNECT_TIMEOUT);
       queue.push(now + CONNECT_TIMEOUT_US, COMPLETE, slot);
       return;
     }
     sim.admit(now, roundTrip);
-    this.#ending[slot] = sim.ending;
-    const end = now + sim.afterUs + (world.link.rate > 0 ? world.link.transferUs(bytes) : 0);
-    queue.push(Math.round(end), COMPLETE, slot);
+    ints[row + STATE] = withEnding(state, sim.ending);
+    queue.push(now + sim.afterUs + link.transferUs(bytes), COMPLETE, slot);
   }
 
-  complete(slot: number, now: number): void {
-    this.#now = now;
+  complete(slot: number): void {
     const { world, ledger } = this.#deps;
-    const number = this.#origin[slot]!;
-    const decision = this.#decisions[slot]!;
-    const pool = decision.kind === 'origin' || decision.kind === 'fallback' ? decision.pool : 0;
-    this.#close(this.#pop[slot]!, pool, number);
-    let ending = this.#ending[slot]!;
+    const row = slot * INTS;
+    const ints = this.#ints;
+    const number = ints[row + ORIGIN]!;
+    const state = ints[row + STATE]!;
+    if (this.#countsLoad) {
+      const decision = this.#decisions[slot]!;
+      const pool = decision.kind === 'origin' || decision.kind === 'fallback' ? decision.pool : 0;
+      this.#close(ints[row + PLACE]! & POP_MASK, pool, number);
+    }
+    let ending = state >> ENDING_SHIFT;
+    if (ending === LANE_LOST && this.#woken(row)) ending = SERVED;
     if (ending === SERVED) {
-      if (world.origins[number]!.generation !== this.#generation[slot]) ending = RESET;
-      else if ((this.#flags[slot]! & VIA_LANE) !== 0) {
-        const listener = world.railgunModel.listeners[this.#listener[slot]!]!;
-        if (listener.generation !== this.#laneGeneration[slot]) ending = LANE_LOST;
+      if (world.origins[number]!.generation !== ints[row + GENERATION]) ending = RESET;
+      else if ((state & VIA_LANE) !== 0) {
+        const listener = world.railgunModel.listeners[ints[row + LISTENER]!]!;
+        if (listener.generation !== ints[row + LANE_GENERATION]) ending = LANE_LOST;
       }
     }
     if (ending === SERVED) {
-      this.#finish(slot, SERVED, now);
+      this.#finish(slot, SERVED);
       return;
     }
-    ledger.attemptFailed(this.#attemptBucket[slot]!, number);
-    if (ENDINGS[ending]!.zeroDowntime && this.#attempts[slot] === 1 && (this.#flags[slot]! & DNS_ONLY) === 0) {
-      const next = this.#again(slot, ending, now);
+    ledger.attemptFailed(ints[row + BUCKET]!, number);
+    if (ENDINGS[ending]!.zeroDowntime && attemptsOf(state) === 1 && (state & DNS_ONLY) === 0) {
+      const next = this.#again(slot, ending);
       if (next !== undefined && (next.kind === 'origin' || next.kind === 'fallback')) {
         ledger.retried += 1;
-        ledger.count('retried', ledger.bucketOf(this.#arrivedAt[slot]!));
+        ledger.count('retried', ledger.bucketOf(this.#doubles[slot * DOUBLES + ARRIVED_AT]!));
         this.#decisions[slot] = next;
-        this.#attempt(slot, next.pool, next.origin, this.plans[this.#balancer[slot]!]!, now);
+        this.#attempt(slot, next.pool, next.origin, this.plans[ints[row + BALANCER]!]!);
         return;
       }
     }
-    this.#finish(slot, ending, now);
+    this.#finish(slot, ending);
+  }
+
+  /** The frozen listener that this request waited for was woken in time: it answers late, and the lane stands. */
+  #woken(row: number): boolean {
+    const { state, generation } = this.#deps.world.railgunModel.listeners[this.#ints[row + LISTENER]!]!;
+    return state === 'up' && generation === this.#ints[row + LANE_GENERATION] && !this.#deps.world.link.cut;
   }
 
   /** Zero-downtime failover: one more attempt elsewhere, when the fault and the session allow it (spec 5.5). */
-  #again(slot: number, ending: number, now: number): Decision | undefined {
+  #again(slot: number, ending: number): Decision | undefined {
     const previous = this.#decisions[slot]!;
     if (previous.kind !== 'origin' && previous.kind !== 'fallback') return undefined;
-    const client = this.#client[slot]!;
+    const row = slot * INTS;
+    const client = this.#ints[row + CLIENT]!;
     const request = this.#request;
     request.location = this.#locations[slot]!;
-    request.clientHash = this.#deps.clients.hashes[client]!;
-    request.claim = this.#deps.clients.claims[client];
+    request.clientHash = this.#deps.clients.hash(client);
+    request.claim = this.#deps.clients.claim(client);
     this.#current.client = client;
     this.#facts.client = client;
-    this.#steerWorld.now = now as Micros;
-    const failure = { status: ENDINGS[ending]!.status, attempts: this.#attempts[slot]!, replayable: true };
-    return steerAgain(this.plans[this.#balancer[slot]!]!, request, this.#steerWorld, previous, failure);
+    this.#steerWorld.now = this.now;
+    const failure = {
+      status: ENDINGS[ending]!.status,
+      attempts: attemptsOf(this.#ints[row + STATE]!),
+      replayable: true,
+    };
+    return steerAgain(this.plans[this.#ints[row + BALANCER]!]!, request, this.#steerWorld, previous, failure);
   }
 
-  #finish(slot: number, ending: number, now: number): void {
+  #finish(slot: number, ending: number): void {
+    const { now } = this;
     const { clients, ledger, story, trace } = this.#deps;
-    const client = this.#client[slot]!;
-    const arrivedAt = this.#arrivedAt[slot]!;
-    const bucket = ledger.bucketOf(arrivedAt);
+    const row = slot * INTS;
+    const ints = this.#ints;
+    const client = ints[row + CLIENT]!;
+    const origin = ints[row + ORIGIN]!;
+    const state = ints[row + STATE]!;
+    const place = ints[row + PLACE]!;
+    const arrivedAt = this.#doubles[slot * DOUBLES + ARRIVED_AT]!;
+    const attempts = attemptsOf(state);
+    const bucket = attempts === 1 ? ints[row + BUCKET]! : ledger.bucketOf(arrivedAt);
     const decision = this.#decisions[slot]!;
     const toOrigin = decision.kind === 'origin' || decision.kind === 'fallback';
-    const flags = this.#flags[slot]!;
     const failed = ending !== SERVED;
     let moved = false;
     if (failed) {
       const { cause } = ENDINGS[ending]!;
-      ledger.cause(cause, statusSeen(ending, flags));
-      story.failed(this.#origin[slot]!, ending, arrivedAt, now, (flags & STALE) !== 0, (flags & FALLBACK) !== 0);
+      ledger.cause(cause, statusSeen(ending, state));
+      story.failed(origin, ending, arrivedAt, now, (state & STALE) !== 0, (state & FALLBACK) !== 0);
     } else {
       ledger.served(now, now - arrivedAt);
       if (toOrigin) {
-        if (decision.sessionKey !== undefined) this.#sessions.record(decision, now as Micros);
-        else if (decision.newClaim !== undefined && clients.keepsCookies[client] === 1) clients.claims[client] = decision.newClaim;
-        moved = clients.served(client, this.#origin[slot]!, decision.affinity);
+        const { newClaim } = decision;
+        if (decision.sessionKey !== undefined) this.#sessions.record(decision, now);
+        else if (newClaim !== undefined) clients.giveClaim(client, ints[row + BALANCER]!, origin, newClaim.issuedAt);
+        moved = clients.served(client, origin, decision.affinity);
         if (moved) {
           ledger.count('sessionsMoved', bucket);
           if (LOSES_STATE.has(decision.affinity)) ledger.count('sessionsLost', bucket);
         }
       }
     }
-    ledger.finished(arrivedAt, bucket, this.#region[slot]!, toOrigin ? decision.pool : -1, failed, (flags & FALLBACK) !== 0);
-    if (trace.active && (trace.everything || failed || moved || (flags & FALLBACK) !== 0 || this.#attempts[slot]! > 1)) {
+    const fallback = (state & FALLBACK) !== 0;
+    ledger.finished(arrivedAt, bucket, place >> REGION_SHIFT, toOrigin ? decision.pool : -1, failed, fallback);
+    if (trace.active && (trace.everything || failed || moved || fallback || attempts > 1)) {
       this.#trace(slot, ending, now, decision);
     }
-    const pop = this.#pop[slot]!;
+    const pop = place & POP_MASK;
     this.#popRequests[pop]! += 1;
     if (failed) this.#popFailed[pop]! += 1;
-    this.#decisions[slot] = undefined;
-    this.#locations[slot] = undefined;
     this.#free[this.#freeCount++] = slot;
   }
 
@@ -445,18 +464,20 @@ export class Flights implements LoadView, NameView {
     const toOrigin = decision.kind === 'origin' || decision.kind === 'fallback';
     const pool = toOrigin ? model.pools[decision.pool]! : undefined;
     const origin = toOrigin ? pool!.origins[decision.origin]! : undefined;
-    const flags = this.#flags[slot]!;
-    const balancer = model.loadBalancers[this.#balancer[slot]!]!;
+    const row = slot * INTS;
+    const flags = this.#ints[row + STATE]!;
+    const arrivedAt = this.#doubles[slot * DOUBLES + ARRIVED_AT]!;
+    const balancer = model.loadBalancers[this.#ints[row + BALANCER]!]!;
     const { cause } = ENDINGS[ending]!;
     trace.request({
-      at: this.#arrivedAt[slot]!,
+      at: arrivedAt,
       event: 'request',
-      n: this.#number[slot]!,
+      n: this.#doubles[slot * DOUBLES + NUMBER]!,
       lb: balancer.name,
       pop: location.pop,
       region: location.region ?? '',
       country: location.country,
-      client: clients.address(this.#client[slot]!),
+      client: clients.address(this.#ints[row + CLIENT]!),
       policy: toOrigin && decision.settings !== undefined ? decision.settings.steeringPolicy : balancer.steeringPolicy,
       candidates: this.#candidates[slot] ?? '',
       pool: pool?.id ?? '',
@@ -464,7 +485,7 @@ export class Flights implements LoadView, NameView {
       because: decision.because,
       affinity: toOrigin ? decision.affinity : 'off',
       fallback: (flags & FALLBACK) !== 0,
-      attempts: this.#attempts[slot]!,
+      attempts: attemptsOf(flags),
       path:
         (flags & DNS_ONLY) !== 0
           ? 'dns'
@@ -475,14 +496,16 @@ export class Flights implements LoadView, NameView {
               : 'http1',
       status: decision.kind === 'fixed_response' ? decision.response.statusCode : statusSeen(ending, flags),
       cause,
-      latency_us: now - this.#arrivedAt[slot]!,
+      latency_us: now - arrivedAt,
     });
   }
 
   #zoneAnswers(plan: BalancerPlan): boolean {
     const name = plan.balancer.name;
     return this.model.zones.some((zone) =>
-      zone.records.some((record) => record.name === name && (record.type === 'A' || record.type === 'AAAA' || record.type === 'CNAME')),
+      zone.records.some(
+        (record) => record.name === name && (record.type === 'A' || record.type === 'AAAA' || record.type === 'CNAME'),
+      ),
     );
   }
 
@@ -506,7 +529,7 @@ export class Flights implements LoadView, NameView {
   /** Open connections: as many as were ever needed at once in the last 15 minutes, since idle ones are kept that long. */
   originConnections(pool: number, origin: number, pop: number): number {
     const at = pop * this.#origins + this.#deps.world.originBase[pool]! + origin;
-    return this.#now - this.#peakAt[at]! > KEEP_ALIVE_US ? this.#outstanding[at]! : this.#peak[at]!;
+    return this.now - this.#peakAt[at]! > KEEP_ALIVE_US ? this.#outstanding[at]! : this.#peak[at]!;
   }
 
   resolves(): boolean {
@@ -529,56 +552,59 @@ export class Flights implements LoadView, NameView {
     this.#poolOutstanding[pop * this.#pools + pool]! -= 1;
   }
 
-  #take(): number {
-    if (this.#freeCount === 0) this.#grow();
-    return this.#free[--this.#freeCount]!;
+  #grow(slots: number): void {
+    const before = this.#free.length;
+    const rows = new ArrayBuffer(slots * INTS * 4);
+    const ints = new Int32Array(rows);
+    ints.set(this.#ints);
+    this.#ints = ints;
+    this.#doubles = new Float64Array(rows);
+    this.#free = new Int32Array(slots);
+    for (let slot = slots - 1; slot >= before; slot -= 1) this.#free[this.#freeCount++] = slot;
   }
+}
 
-  #grow(): void {
-    const before = this.#client.length;
-    const length = before * 2;
-    const wider = <T extends Int32Array | Float64Array | Int16Array | Int8Array | Uint8Array>(from: T, to: T): T => {
-      to.set(from);
-      return to;
-    };
-    this.#client = wider(this.#client, new Int32Array(length));
-    this.#balancer = wider(this.#balancer, new Int32Array(length));
-    this.#arrivedAt = wider(this.#arrivedAt, new Float64Array(length));
-    this.#attemptBucket = wider(this.#attemptBucket, new Int32Array(length));
-    this.#origin = wider(this.#origin, new Int32Array(length));
-    this.#generation = wider(this.#generation, new Int32Array(length));
-    this.#laneGeneration = wider(this.#laneGeneration, new Int32Array(length));
-    this.#listener = wider(this.#listener, new Int16Array(length));
-    this.#pop = wider(this.#pop, new Int16Array(length));
-    this.#region = wider(this.#region, new Int8Array(length));
-    this.#ending = wider(this.#ending, new Uint8Array(length));
-    this.#attempts = wider(this.#attempts, new Uint8Array(length));
-    this.#flags = wider(this.#flags, new Uint8Array(length));
-    this.#page = wider(this.#page, new Int32Array(length));
-    this.#bytes = wider(this.#bytes, new Float64Array(length));
-    this.#number = wider(this.#number, new Float64Array(length));
-    this.#free = new Int32Array(length);
-    for (let slot = length - 1; slot >= before; slot -= 1) {
-      this.#free[this.#freeCount++] = slot;
-      this.#decisions[slot] = undefined;
-      this.#locations[slot] = undefined;
-    }
-  }
+/** Requests under way for which there is room at first. */
+const FIRST_SLOTS = 1024;
+
+// A slot's row: 8 doubles or 16 ints over the same 64 bytes.
+const DOUBLES = 8;
+const ARRIVED_AT = 0;
+const NUMBER = 1;
+/** Of the body. */
+const BYTES = 2;
+const INTS = 16;
+const CLIENT = 6;
+const BALANCER = 7;
+/** Global number of the origin of the last attempt, -1 = none. */
+const ORIGIN = 8;
+/** Of that origin when the attempt began: another one at its end means that it was cut off. */
+const GENERATION = 9;
+const LISTENER = 10;
+const LANE_GENERATION = 11;
+/** Hash of the page. */
+const PAGE = 12;
+/** Ledger bucket of the last attempt. */
+const BUCKET = 13;
+/** PoP index, and the ledger's row of its region above it. */
+const PLACE = 14;
+const POP_MASK = 0xffff;
+const REGION_SHIFT = 16;
+/** Flags, attempts, and how the last attempt will end. */
+const STATE = 15;
+const ATTEMPT = 1 << 8;
+const ENDING_SHIFT = 16;
+
+function attemptsOf(state: number): number {
+  return (state >> 8) & 0xff;
+}
+
+function withEnding(state: number, ending: number): number {
+  return (state & 0xffff) | (ending << ENDING_SHIFT);
 }
 
 /** Without an edge between them, a client sees a broken connection (0) where the edge would have answered 52x. */
 function statusSeen(ending: number, flags: number): number {
   const edgeMade = ending !== SERVED && ending !== OVERLOADED && ending !== ORIGIN_ERROR;
   return (flags & DNS_ONLY) !== 0 && edgeMade ? 0 : ENDINGS[ending]!.status;
-}
-
-/** `eu:pool_critical,us`: the pools looked at, in order, each with why it was passed over. */
-export function candidatesText(rungs: readonly Rung[]): string {
-  let text = '';
-  for (const rung of rungs) {
-    if (rung.step !== 'pool' && rung.step !== 'fallback') continue;
-    if (text !== '') text += ',';
-    text += rung.outcome === 'chosen' ? rung.subject : `${rung.subject}:${rung.reason}`;
-  }
-  return text;
 }

@@ -23,6 +23,14 @@ export class Histogram {
     this.#counts[bucketOf(value)]! += 1;
   }
 
+  /** Counts all that another one has counted. */
+  addAll(other: Histogram): void {
+    if (other.#total === 0) return;
+    for (let bucket = 0; bucket < this.#counts.length; bucket += 1) this.#counts[bucket]! += other.#counts[bucket]!;
+    this.#total += other.#total;
+    if (other.max > this.max) this.max = other.max;
+  }
+
   /** The value below which `share` of all lie, as the upper edge of its bucket; 0 when empty. */
   quantile(share: number): number {
     if (this.#total === 0) return 0;

@@ -37,6 +37,7 @@ export class Ledger {
   fallback = 0;
   retried = 0;
   readonly causes = new Map<string, { cause: string; status: number; count: number }>();
+  /** Of all buckets that are closed. */
   readonly latency = new Histogram();
   railgunPageBytes = 0;
   railgunWanBytes = 0;
@@ -68,10 +69,9 @@ export class Ledger {
     this.#phaseFailed = new Float64Array(shape.phaseEnds.length * cells);
     this.#originRequests = new Uint32Array(this.buckets * shape.origins);
     this.#originFailed = new Uint32Array(this.buckets * shape.origins);
-    this.#perBucket = Object.fromEntries(BUCKET_COUNTERS.map((name) => [name, new Float64Array(this.buckets)])) as Record<
-      BucketCounter,
-      Float64Array
-    >;
+    this.#perBucket = Object.fromEntries(
+      BUCKET_COUNTERS.map((name) => [name, new Float64Array(this.buckets)]),
+    ) as Record<BucketCounter, Float64Array>;
     this.#p99 = new Float64Array(this.buckets);
   }
 
@@ -126,7 +126,6 @@ export class Ledger {
   served(endedAt: number, latencyUs: number): void {
     const bucket = this.bucketOf(endedAt);
     if (bucket !== this.#latencyBucket) this.#closeLatency(bucket);
-    this.latency.add(latencyUs);
     this.#bucketLatency.add(latencyUs);
     this.#perBucket.latencySum[bucket]! += latencyUs;
     this.#perBucket.latencyCount[bucket]! += 1;
@@ -157,6 +156,7 @@ export class Ledger {
   }
 
   latencySummary(): LatencySummary {
+    this.#closeLatency(-1);
     const at = (share: number): number => this.latency.quantile(share);
     return { p50Us: at(0.5), p90Us: at(0.9), p99Us: at(0.99), p999Us: at(0.999), maxUs: this.latency.max };
   }
@@ -171,11 +171,6 @@ export class Ledger {
         }),
       );
     return { regions, pools: [...pools, '(none)'], counts: table(this.#phasePlaced), failed: table(this.#phaseFailed) };
-  }
-
-  /** Requests of one origin and bucket: for the capacity rows. */
-  originRequestsIn(bucket: number, origin: number): number {
-    return this.#originRequests[bucket * this.shape.origins + origin]!;
   }
 
   series(): Series {
@@ -209,9 +204,15 @@ export class Ledger {
       poolFailed: columns.map((wanted) => sumBy(this.#placedFailed, (_, column) => column === wanted)),
       regionRequests: regions.map((_, wanted) => sumBy(this.#placed, (region) => region === wanted)),
       regionFailed: regions.map((_, wanted) => sumBy(this.#placedFailed, (region) => region === wanted)),
-      regionPool: regions.map((_, region) => columns.map((column) => span.map((bucket) => cell(this.#placed, bucket, region, column)))),
-      originRequests: [...Array(origins).keys()].map((origin) => span.map((bucket) => this.#originRequests[bucket * origins + origin]!)),
-      originFailed: [...Array(origins).keys()].map((origin) => span.map((bucket) => this.#originFailed[bucket * origins + origin]!)),
+      regionPool: regions.map((_, region) =>
+        columns.map((column) => span.map((bucket) => cell(this.#placed, bucket, region, column))),
+      ),
+      originRequests: [...Array(origins).keys()].map((origin) =>
+        span.map((bucket) => this.#originRequests[bucket * origins + origin]!),
+      ),
+      originFailed: [...Array(origins).keys()].map((origin) =>
+        span.map((bucket) => this.#originFailed[bucket * origins + origin]!),
+      ),
       sessionsMoved: plain('sessionsMoved'),
       sessionsLost: plain('sessionsLost'),
       latencyMeanUs: span.map((bucket) => {
@@ -228,6 +229,7 @@ export class Ledger {
 
   #closeLatency(next: number): void {
     if (this.#latencyBucket >= 0) this.#p99[this.#latencyBucket] = this.#bucketLatency.quantile(0.99);
+    this.latency.addAll(this.#bucketLatency);
     this.#bucketLatency.clear();
     this.#latencyBucket = next;
   }

@@ -25,6 +25,7 @@ import {
   checkTimes,
   parseScenario,
 } from './scenario.ts';
+import { type StopCondition, readStops } from './stop-if.ts';
 import { checkTargets } from './targets.ts';
 
 /** What the outside world lends to a run: files by path as written in the scenario. */
@@ -56,6 +57,7 @@ export interface ReplayInput {
   readonly locator: Locator;
   readonly logs: ReadonlyMap<LogTraffic, LogHandle>;
   readonly changes: readonly PlannedChange[];
+  readonly stops: readonly StopCondition[];
   /** Index of the balancer for a host name; -1 = none. No host: the first. */
   readonly balancerOf: (host: string | undefined) => number;
   readonly warnings: readonly string[];
@@ -90,7 +92,11 @@ export async function prepareReplay(
   if (!config.ok) return config;
   const { model, raw } = config.value;
   const warnings: Problem[] = [...parsed.warnings, ...config.warnings];
-  const problems: Problem[] = [...checkPlaces(scenario), ...checkTargets(scenario, model), ...checkHosts(scenario, model)];
+  const problems: Problem[] = [
+    ...checkPlaces(scenario),
+    ...checkTargets(scenario, model),
+    ...checkHosts(scenario, model),
+  ];
   if (problems.length > 0) return { ok: false, problems };
 
   const balancerOf = hostTable(model);
@@ -122,6 +128,8 @@ export async function prepareReplay(
   problems.push(...checkTimes(scenario, from, until));
   const planned = planChanges(scenario, { model, raw }, from, CODES);
   problems.push(...planned.problems);
+  const { stops, problems: stopProblems } = readStops(scenario, model, from, until);
+  problems.push(...stopProblems);
   if (problems.length > 0) return { ok: false, problems };
 
   const seed = options.seed ?? scenario.seed;
@@ -147,8 +155,12 @@ export async function prepareReplay(
       locator,
       logs,
       changes: planned.changes,
+      stops,
       balancerOf,
-      warnings: warnings.map((problem) => `${problem.file}:${problem.line}: ${problem.message}${problem.hint === '' ? '' : `, ${problem.hint}`}`),
+      warnings: warnings.map(
+        (problem) =>
+          `${problem.file}:${problem.line}: ${problem.message}${problem.hint === '' ? '' : `, ${problem.hint}`}`,
+      ),
       version: options.version,
       repeat: options.repeat,
     },
@@ -172,7 +184,11 @@ function readConfig(scenario: Scenario, files: Files): Checked<RawConfig> {
   }
   const found = files.readText(scenario.config.path);
   if ('reason' in found) {
-    const problem = scenario.document.problem(['config'], `"${scenario.config.path}" ${found.reason}`, 'the path is looked up beside the scenario');
+    const problem = scenario.document.problem(
+      ['config'],
+      `"${scenario.config.path}" ${found.reason}`,
+      'the path is looked up beside the scenario',
+    );
     return { ok: false, problems: [problem] };
   }
   const read = readDocument(found.text, found.file);
@@ -187,7 +203,14 @@ function checkPlaces(scenario: Scenario): Problem[] {
   const problems: Problem[] = [];
   const codes = POPS.map((pop) => pop.code as string);
   const unknown = (path: readonly (string | number)[], code: string, what: 'value' | 'key' = 'value'): void => {
-    problems.push(scenario.document.problem(path, `unknown PoP "${code}"`, didYouMean(code, codes) || 'three letters, such as LHR', what));
+    problems.push(
+      scenario.document.problem(
+        path,
+        `unknown PoP "${code}"`,
+        didYouMean(code, codes) || 'three letters, such as LHR',
+        what,
+      ),
+    );
   };
   scenario.world.pops.forEach((code, index) => {
     if (findPop(code) === undefined) unknown(['world', 'pops', index], code);
@@ -199,7 +222,9 @@ function checkPlaces(scenario: Scenario): Problem[] {
     for (const key of spec.from.keys()) {
       if (popsBehind(key, CODES.pops).length > 0) continue;
       const path = ['traffic', index, 'clients', 'from', key];
-      problems.push(scenario.document.problem(path, `"${key}" is no region, country or PoP`, 'write WEU, DE or LHR', 'key'));
+      problems.push(
+        scenario.document.problem(path, `"${key}" is no region, country or PoP`, 'write WEU, DE or LHR', 'key'),
+      );
     }
   });
   return problems;
@@ -211,7 +236,13 @@ function checkHosts(scenario: Scenario, model: Model): Problem[] {
   return scenario.traffic.flatMap((spec, index) => {
     if (spec.host === undefined || balancerOf(spec.host) >= 0) return [];
     const path = spec.kind === 'log' ? ['traffic', index, 'host'] : ['traffic', index, 'clients', 'host'];
-    return [scenario.document.problem(path, `no load balancer answers for "${spec.host}"`, didYouMean(spec.host, names) || `known: ${names.join(', ')}`)];
+    return [
+      scenario.document.problem(
+        path,
+        `no load balancer answers for "${spec.host}"`,
+        didYouMean(spec.host, names) || `known: ${names.join(', ')}`,
+      ),
+    ];
   });
 }
 
@@ -232,6 +263,13 @@ export function hostTable(model: Model): (host: string | undefined) => number {
 }
 
 function logProblem(scenario: Scenario, spec: LogTraffic, problem: Extract<OpenedLog, { ok: false }>): Problem {
-  return { severity: 'error', file: scenario.file, line: spec.line, column: spec.column, path: 'traffic', message: problem.message, hint: problem.hint };
+  return {
+    severity: 'error',
+    file: scenario.file,
+    line: spec.line,
+    column: spec.column,
+    path: 'traffic',
+    message: problem.message,
+    hint: problem.hint,
+  };
 }
-

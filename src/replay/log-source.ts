@@ -4,6 +4,7 @@
  */
 import { hashAddress, hashText } from '../steering/hash.ts';
 import type { Location } from '../core/location.ts';
+import type { Micros } from '../core/time.ts';
 import type { Arrival, TrafficSource } from './arrivals.ts';
 import type { LogEntry } from './access-log.ts';
 import type { ClientTable } from './clients.ts';
@@ -61,7 +62,7 @@ export class LogSource implements TrafficSource {
   take(arrival: Arrival): void {
     const entry = this.#batch[this.#at]!;
     const client = this.#clientOf(entry);
-    arrival.at = this.nextAt;
+    arrival.at = this.nextAt as Micros;
     arrival.client = client;
     arrival.source = this.#plan.source;
     arrival.balancer = this.#plan.balancerOf(entry.host);

@@ -12,22 +12,14 @@ import { type Micros, micros } from '../core/time.ts';
 import type { HealthEvent } from '../core/trace.ts';
 import { POPS, REGIONS } from '../geo/tables.ts';
 import type { Sites } from '../health/data-centers.ts';
+import { codeExpected } from '../health/judge.ts';
 import { layOut } from '../health/layout.ts';
 import { type Probe, ProbePlan, settle } from '../health/probe-plan.ts';
 import { adopt } from '../health/snapshot.ts';
 import { HealthBoard } from '../health/view.ts';
 import type { EventQueue } from '../sim/event-queue.ts';
-import {
-  CONNECT_TIMEOUT,
-  ORIGIN_ERROR,
-  OVERLOADED,
-  READ_TIMEOUT,
-  REFUSED,
-  RESET,
-  SERVED,
-  UNREACHABLE,
-} from '../sim/outcome.ts';
-import { CONNECT_TIMEOUT_US, type SimOrigin } from '../sim/origin.ts';
+import { ORIGIN_ERROR, OVERLOADED, REFUSED, RESET, SERVED, UNREACHABLE } from '../sim/outcome.ts';
+import type { SimOrigin } from '../sim/origin.ts';
 import type { SimWorld } from './sim-world.ts';
 
 /** Event kinds: the calendar has something due; a probe's result is in (operand: its place in the table of those under way). */
@@ -201,7 +193,11 @@ export class ProbeRunner {
     if (event.at < this.#start) return;
     const number = event.scope === 'origin' ? (this.#numbers.get(`${event.pool}/${event.origin}`) ?? -1) : -1;
     if (number >= 0 && event.where === 'global') {
-      this.#beats[number]!.push({ fromUs: event.at, state: event.to, reason: event.reason === 'no_failures' ? '' : event.reason });
+      this.#beats[number]!.push({
+        fromUs: event.at,
+        state: event.to,
+        reason: event.reason === 'no_failures' ? '' : event.reason,
+      });
     }
     this.#onEvent(event, number);
   }
@@ -217,21 +213,21 @@ function outcomeOf(
 ): { reason: ProbeReason; afterUs: number } {
   const { monitor, timeoutUs } = probe;
   const { type } = monitor;
-  if (cut) return { reason: timeoutReason(monitor), afterUs: timeoutUs };
+  if (cut || origin.mode === 'blackhole') return { reason: timeoutReason(monitor, false), afterUs: timeoutUs };
   if (type === 'tcp' || type === 'icmp_ping' || type === 'udp_icmp') {
-    if (origin.mode === 'blackhole') return { reason: type === 'tcp' ? 'tcp_timeout' : 'icmp_timeout', afterUs: timeoutUs };
     if (origin.mode === 'unreachable') return { reason: 'no_route_to_host', afterUs: roundTripUs };
     if (origin.mode === 'refuse' && type === 'tcp') return { reason: 'tcp_connection_failed', afterUs: roundTripUs };
     return { reason: 'no_failures', afterUs: roundTripUs };
   }
   const checksCertificate = type === 'https' && !monitor.allowInsecure;
-  if (origin.mode === 'tls_invalid' && checksCertificate) return { reason: 'tls_untrusted_certificate', afterUs: 2 * roundTripUs };
+  if (origin.mode === 'tls_invalid' && checksCertificate)
+    return { reason: 'tls_untrusted_certificate', afterUs: 2 * roundTripUs };
   origin.admit(now, roundTripUs, origin.mode === 'tls_invalid');
   const { ending, afterUs } = origin;
-  if (afterUs >= timeoutUs || ending === READ_TIMEOUT) return { reason: timeoutReason(monitor), afterUs: timeoutUs };
+  if (afterUs >= timeoutUs) return { reason: timeoutReason(monitor, true), afterUs: timeoutUs };
   switch (ending) {
     case SERVED:
-      return { reason: expects(monitor, 200) ? 'no_failures' : 'response_code_mismatch', afterUs };
+      return { reason: judgeCode(monitor, 200), afterUs };
     case REFUSED:
       return { reason: 'tcp_connection_failed', afterUs };
     case UNREACHABLE:
@@ -239,22 +235,21 @@ function outcomeOf(
     case RESET:
       return { reason: 'connection_reset', afterUs };
     case OVERLOADED:
-      return { reason: expects(monitor, 503) ? 'no_failures' : 'response_code_mismatch', afterUs };
+      return { reason: judgeCode(monitor, 503), afterUs };
     case ORIGIN_ERROR:
-      return { reason: expects(monitor, 500) ? 'no_failures' : 'response_code_mismatch', afterUs };
-    case CONNECT_TIMEOUT:
-      return { reason: 'tcp_timeout', afterUs: Math.min(timeoutUs, CONNECT_TIMEOUT_US) };
+      return { reason: judgeCode(monitor, 500), afterUs };
     default:
       return { reason: 'other_failure', afterUs };
   }
 }
 
-function timeoutReason(monitor: Monitor): ProbeReason {
-  return monitor.type === 'tcp' ? 'tcp_timeout' : 'http_timeout';
+/** In the words of the live prober (`live/prober/attempt.ts`): where no connection came about, TCP timed out, whatever was to follow. */
+function timeoutReason({ type }: Monitor, connected: boolean): ProbeReason {
+  if (type === 'icmp_ping' || type === 'udp_icmp') return 'icmp_timeout';
+  return connected && (type === 'http' || type === 'https') ? 'http_timeout' : 'tcp_timeout';
 }
 
-function expects(monitor: Monitor, code: number): boolean {
-  if (monitor.type === 'smtp' || monitor.expectedCodes.length === 0) return code === 200 || monitor.type !== 'smtp';
-  return monitor.expectedCodes.some(([from, to]) => code >= from && code <= to);
+/** A greeting is all that an SMTP probe waits for; the others judge the status code. */
+function judgeCode(monitor: Monitor, code: number): ProbeReason {
+  return monitor.type === 'smtp' || codeExpected(monitor, code) ? 'no_failures' : 'response_code_mismatch';
 }
-

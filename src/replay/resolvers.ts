@@ -8,7 +8,7 @@ import type { Location } from '../core/location.ts';
 import type { Model } from '../core/model.ts';
 import type { Random } from '../core/random.ts';
 import type { DnsSummary } from '../core/report.ts';
-import { type Micros, US_PER_SECOND } from '../core/time.ts';
+import { US_PER_SECOND } from '../core/time.ts';
 import { type DnsAnswer, type DnsWorld, answerQuestion } from '../edge/dns-answer.ts';
 import { type NameIndex, indexNames } from '../edge/records.ts';
 import type { Locator } from '../geo/locate.ts';
@@ -16,7 +16,8 @@ import { ResolverCaches, type TtlPolicy } from '../sim/resolver.ts';
 import { hashAddress } from '../steering/hash.ts';
 import { POPS } from '../geo/tables.ts';
 import type { Arrival } from './arrivals.ts';
-import { type Flights, candidatesText } from './flights.ts';
+import { candidatesText } from './candidates-text.ts';
+import type { Flights } from './flights.ts';
 import type { ResolverPolicy } from './scenario.ts';
 
 /** Answers of the edge towards resolvers; nobody connects to them here. */
@@ -98,7 +99,7 @@ export class ResolverFleet {
   lookup(arrival: Arrival, location: Location, flights: Flights, healthVersion: number): ResolvedRequest {
     const source = this.#sources[arrival.source]!;
     const resolver = location.popIndex * source.perPop + (arrival.client % source.perPop);
-    const now = arrival.at as Micros;
+    const now = arrival.at;
     let held = source.caches.get(resolver, arrival.balancer, now);
     if (held === undefined) {
       held = this.#ask(arrival, location, flights, resolver, healthVersion);
@@ -123,7 +124,14 @@ export class ResolverFleet {
       edge: EDGE,
       steer: (balancer, query) => {
         rungs.length = 0;
-        return flights.steerQuery(balancer, query.location, query.resolver, hashAddress(query.resolver), arrival.at, rungs);
+        return flights.steerQuery(
+          balancer,
+          query.location,
+          query.resolver,
+          hashAddress(query.resolver),
+          arrival.at,
+          rungs,
+        );
       },
     };
     const { latitude, longitude, country } = location;

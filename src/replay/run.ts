@@ -11,8 +11,14 @@ import type { AffinityClaim, Decision, Rung } from '../core/decision.ts';
 import type { Location } from '../core/location.ts';
 import type { Model } from '../core/model.ts';
 import type { HealthEvent } from '../core/trace.ts';
-import { REPORT_SCHEMA, type Phase, type RunReport, type TrafficSource as SourceRow } from '../core/report.ts';
-import { Locator } from '../geo/locate.ts';
+import {
+  type BudgetPart,
+  REPORT_SCHEMA,
+  type Phase,
+  type RunReport,
+  type TrafficSource as SourceRow,
+} from '../core/report.ts';
+import type { Locator } from '../geo/locate.ts';
 import { POPS, REGIONS, popAt } from '../geo/tables.ts';
 import { EventQueue } from '../sim/event-queue.ts';
 import type { Fault, Target } from '../sim/faults/fault.ts';
@@ -33,6 +39,7 @@ import { PROBE_DUE, PROBE_RESULT, ProbeRunner } from './probe-runner.ts';
 import { ResolverFleet } from './resolvers.ts';
 import { type ClientTraffic, type LogTraffic, type Scenario, type TimelineEvent, momentOf } from './scenario.ts';
 import { SimWorld } from './sim-world.ts';
+import { stopWarnings } from './stop-if.ts';
 import { Story, type OutageHandle } from './story.ts';
 import { TraceWriter } from './trace-writer.ts';
 
@@ -83,6 +90,8 @@ class Run {
   readonly #locator: Locator;
   #present: Locator;
   readonly #moved = new Map<Location, Location>();
+  /** PoPs whose last lane was lost or could not be opened. */
+  readonly #lanesLost = new Set<number>();
   readonly #world: SimWorld;
   readonly #clients: ClientTable;
   readonly #addresses: string[] = [];
@@ -115,7 +124,7 @@ class Run {
     this.#world = new SimWorld(model, scenario.world, PLACES, this.#clock, random);
     this.#world.onPlacesChanged = () => this.#placesChanged();
     this.#world.onIgnoreTtl = (ignore) => this.#resolvers.setIgnoreTtl(ignore);
-    this.#clients = new ClientTable((client) => this.#addressOf(client));
+    this.#clients = new ClientTable(model, (client) => this.#addressOf(client));
     this.#phases = phasesOf(scenario, start, end);
     const regions = [...REGIONS.map((region) => region.code), 'none'];
     this.#ledger = new Ledger({
@@ -148,8 +157,10 @@ class Run {
       locate: (home) => this.#locate(home),
       regionRow: Int32Array.from([regions.length - 1, ...REGIONS.map((region) => region.index)]),
       pops: POPS.length,
+      countsLoad: [model, ...input.changes.map((change) => change.model)].some(readsLoad),
     });
     this.#resolvers = resolvers;
+    this.#world.railgunModel.onReplaced = (listener, at) => this.#replaced(listener, at);
     this.#world.railgunModel.onLane = (pop, listener, state, reason) => this.#laneChanged(pop, listener, state, reason);
   }
   readonly #resolvers: ResolverFleet;
@@ -159,11 +170,11 @@ class Run {
     const stopped = await this.#run(true);
     const reached = stopped === undefined ? this.#end : this.#clock.now();
     for (const { source } of this.#logs) await source.close();
-    for (const active of this.#faults) active.outage?.heal(reached);
     this.#clients.endAllSessions();
     this.#trace.event(this.#mark(stopped === undefined ? 'end' : 'interrupted'));
     this.#trace.flush();
-    return this.#report(stopped, reached);
+    const report = this.#report(stopped, reached);
+    return { ...report, warnings: [...report.warnings, ...stopWarnings(this.#input.stops, report)] };
   }
 
   async explain(question: Question): Promise<Explanation> {
@@ -204,27 +215,22 @@ class Run {
   #slice(drain: boolean): 'done' | 'more' | 'starved' {
     const queue = this.#queue;
     const flights = this.#flights;
-    const sources = this.#sources;
     const clock = this.#clock;
     const end = this.#end;
     const arrival = this.#arrival;
-    const mayStarve = this.#logs.length > 0;
+    if (this.#starved()) return 'starved';
+    let source = this.#soonest();
+    let arrivesAt = source === undefined ? Number.POSITIVE_INFINITY : source.nextAt;
     for (let step = 0; step < SLICE; step += 1) {
-      let source: TrafficSource | undefined;
-      let arrivesAt = Number.POSITIVE_INFINITY;
-      for (let index = 0; index < sources.length; index += 1) {
-        const candidate = sources[index]!;
-        if (candidate.nextAt < arrivesAt) {
-          arrivesAt = candidate.nextAt;
-          source = candidate;
-        }
-      }
-      if (mayStarve && this.#starved()) return 'starved';
       const eventAt = queue.nextAt;
       if (arrivesAt < eventAt && arrivesAt < end) {
-        clock.advance(arrivesAt);
+        clock.advance(arrivesAt as Micros);
         source!.take(arrival);
+        flights.now = arrival.at;
         flights.arrive(arrival);
+        if (this.#logs.length > 0 && this.#starved()) return 'starved';
+        source = this.#soonest();
+        arrivesAt = source === undefined ? Number.POSITIVE_INFINITY : source.nextAt;
         continue;
       }
       if (eventAt === Number.POSITIVE_INFINITY || (!drain && eventAt >= end)) return 'done';
@@ -232,13 +238,25 @@ class Run {
       queue.drop();
       // After the end only requests under way are finished; nothing new begins.
       if (eventAt >= end && kind !== COMPLETE) continue;
-      clock.advance(eventAt);
-      if (kind === COMPLETE) flights.complete(operand, eventAt);
-      else if (kind === PROBE_RESULT) this.#probes.result(operand, eventAt as Micros);
+      clock.advance(eventAt as Micros);
+      if (kind === COMPLETE) {
+        flights.now = eventAt as Micros;
+        flights.complete(operand);
+      } else if (kind === PROBE_RESULT) this.#probes.result(operand, eventAt as Micros);
       else if (kind === PROBE_DUE) this.#probes.wake(eventAt as Micros);
       else clock.fire(operand);
     }
     return 'more';
+  }
+
+  /** The traffic source whose request comes next; the first of several at one time. */
+  #soonest(): TrafficSource | undefined {
+    const sources = this.#sources;
+    let soonest = sources[0];
+    for (let index = 1; index < sources.length; index += 1) {
+      if (sources[index]!.nextAt < soonest!.nextAt) soonest = sources[index];
+    }
+    return soonest;
   }
 
   #starved(): boolean {
@@ -293,7 +311,8 @@ class Run {
         start: this.#start,
         speed: spec.speed,
         endAt: this.#end,
-        balancerOf: (host) => (spec.host === undefined ? this.#input.balancerOf(host) : this.#input.balancerOf(spec.host)),
+        balancerOf: (host) =>
+          spec.host === undefined ? this.#input.balancerOf(host) : this.#input.balancerOf(spec.host),
         locate: (entry) => this.#locateEntry(entry),
       },
       this.#clients,
@@ -336,13 +355,16 @@ class Run {
   #placesChanged(): void {
     this.#moved.clear();
     const { withdrawn } = this.#world;
-    const inUse = (this.#scenario.world.pops.length > 0 ? this.#scenario.world.pops : POPS.map((pop) => pop.code)) as string[];
+    const inUse = (
+      this.#scenario.world.pops.length > 0 ? this.#scenario.world.pops : POPS.map((pop) => pop.code)
+    ) as string[];
     const left = inUse.filter((code) => !withdrawn.has(PLACES.indexOf(code) ?? -1));
     for (const code of inUse) {
       const pop = PLACES.indexOf(code)!;
       this.#probes.setDataCenter(pop, !withdrawn.has(pop));
     }
-    this.#present = withdrawn.size === 0 ? this.#locator : left.length === 0 ? this.#present : this.#locator.using(left);
+    this.#present =
+      withdrawn.size === 0 ? this.#locator : left.length === 0 ? this.#present : this.#locator.using(left);
   }
 
   // Timeline
@@ -362,21 +384,18 @@ class Run {
         return;
       }
       default:
-        this.#clock.at(at, () => this.#story.tell({ atUs: at, kind: 'note', tone: 'neutral', text: event.note, line: event.line }));
+        this.#clock.at(at, () =>
+          this.#story.tell({ atUs: at, kind: 'note', tone: 'neutral', text: event.note, line: event.line }),
+        );
     }
   }
 
   #startFault(event: Extract<TimelineEvent, { kind: 'fault' }>, at: Micros): void {
     const { fault, target, parameters, forUs, line } = event;
-    const origins = this.#world.originsOf(target);
-    const hitsOrigins = target.kind === 'pool' || target.kind === 'origin';
-    const outage = this.#story.open(
-      spell(target),
-      fault.name,
-      hitsOrigins ? origins : [],
-      at,
-      this.#probes.knobs(hitsOrigins ? origins : []),
-    );
+    const origins = this.#originsStruck(target);
+    const struck = { origins: new Set(origins), listeners: new Set(this.#listenersStruck(target)) };
+    const knobs = struck.listeners.size > 0 ? LISTENER_KNOBS : this.#probes.knobs(origins);
+    const outage = this.#story.open(spell(target), fault.name, struck, at, knobs);
     const undo = fault.start(this.#world, target, parameters);
     const active: ActiveFault = { fault, target, undo, outage, line };
     this.#faults.add(active);
@@ -389,6 +408,17 @@ class Run {
       line,
     });
     if (forUs > 0) this.#clock.at(micros(at + forUs), () => this.#endFault(active, micros(at + forUs), line));
+  }
+
+  #originsStruck(target: Target): readonly number[] {
+    if (target.kind === 'link') return [...this.#world.origins.keys()];
+    return target.kind === 'pool' || target.kind === 'origin' ? this.#world.originsOf(target) : [];
+  }
+
+  #listenersStruck(target: Target): readonly number[] {
+    if (target.kind !== 'listener') return [];
+    const { listeners } = this.#world.railgunModel;
+    return target.name === 'all' ? [...listeners.keys()] : [Number(target.name) - 1];
   }
 
   #heal(what: string, at: Micros, line: number): void {
@@ -407,19 +437,32 @@ class Run {
     active.undo();
     active.outage?.heal(at);
     this.#trace.event({ at, event: 'heal', fault: active.fault.name, target: spell(active.target), line });
-    this.#story.tell({ atUs: at, kind: 'heal', tone: 'good', text: `${spell(active.target)}: ${active.fault.name} is over`, line });
+    this.#story.tell({
+      atUs: at,
+      kind: 'heal',
+      tone: 'good',
+      text: `${spell(active.target)}: ${active.fault.name} is over`,
+      line,
+    });
   }
 
   #change(change: ReplayInput['changes'][number], at: Micros): void {
     this.#probes.adopt(change.model, at);
     this.#flights.adopt(change.model, this.#probes.board);
     this.#resolvers.adopt(change.model);
-    const { line } = change.event;
+    const { line, note } = change.event;
     for (const [target, fields] of change.event.changes) {
       for (const [field, value] of Object.entries(fields)) {
         const text = JSON.stringify(value) ?? 'null';
         this.#trace.event({ at, event: 'change', target, field, value: text, line });
-        this.#story.tell({ atUs: at, kind: 'change', tone: 'neutral', text: `${target}: ${field} is now ${text}`, line });
+        const why = note === '' ? '' : ` (${note})`;
+        this.#story.tell({
+          atUs: at,
+          kind: 'change',
+          tone: 'neutral',
+          text: `${target}: ${field} is now ${text}${why}`,
+          line,
+        });
       }
     }
   }
@@ -430,9 +473,7 @@ class Run {
     this.#trace.event(event);
     const good = event.to === 'healthy';
     if (event.scope === 'origin') {
-      if (event.from !== 'unprobed') {
-        this.#story.health(origin, good, event.at);
-      }
+      if (event.where === 'global') this.#story.health(origin, good, event.at);
       if (event.where === 'global' && event.from !== 'unprobed') {
         const name = `${event.pool}/${event.origin}`;
         this.#story.tell(
@@ -448,7 +489,7 @@ class Run {
       }
     } else if (event.where === 'global' && event.from !== 'unprobed') {
       this.#story.tell(
-        { atUs: event.at, kind: 'health', tone: good ? 'good' : 'bad', text: `pool ${event.pool} is ${event.to}`, line: 0 },
+        { atUs: event.at, kind: 'health', tone: poolTone(event), text: `pool ${event.pool} is ${event.to}`, line: 0 },
         `pool/${event.pool}`,
       );
     }
@@ -458,17 +499,32 @@ class Run {
     const at = this.#clock.now();
     const name = PLACES.codeOf(pop);
     this.#trace.event({ at, event: 'link', pop: name, listener: String(listener + 1), state, reason });
-    if (state === 'open') return;
+    const open = state === 'open';
+    this.#story.lane(listener, open, at);
+    // That lanes open at first is no news.
+    if (open && !this.#lanesLost.delete(pop)) return;
+    if (!open) this.#lanesLost.add(pop);
+    const text = open ? 'is open again' : `${state}${reason === '' ? '' : ` (${reason})`}`;
     this.#story.tell(
       {
         atUs: at,
         kind: 'link',
-        tone: 'bad',
-        text: `${name}: lane to listener ${listener + 1} ${state}${reason === '' ? '' : ` (${reason})`}`,
+        tone: open ? 'good' : 'bad',
+        text: `${name}: lane to listener ${listener + 1} ${text}`,
         line: 0,
       },
       `lane/${listener}/${state}`,
     );
+  }
+
+  #replaced(listener: number, at: number): void {
+    this.#story.tell({
+      atUs: at,
+      kind: 'link',
+      tone: 'good',
+      text: `listener ${listener + 1}: the autoscaling group has put a new machine in its place`,
+      line: 0,
+    });
   }
 
   // The report
@@ -528,7 +584,9 @@ class Run {
       budget: this.#story.budget(),
       sessions: {
         ...totals,
-        byReason: [],
+        byReason: [...this.#clients.moves]
+          .map(([reason, count]) => ({ reason, count }))
+          .sort((a, b) => b.count - a.count || (a.reason < b.reason ? -1 : 1)),
       },
       capacity,
       latency: ledger.latencySummary(),
@@ -536,7 +594,9 @@ class Run {
       railgun: usesRailgun
         ? {
             viaLane: ledger.viaLane,
-            direct: [...ledger.directReasons].map(([reason, count]) => ({ reason, count })).sort((a, b) => b.count - a.count),
+            direct: [...ledger.directReasons]
+              .map(([reason, count]) => ({ reason, count }))
+              .sort((a, b) => b.count - a.count),
             pageBytes: ledger.railgunPageBytes,
             wanBytes: ledger.railgunWanBytes,
             ratio: ledger.railgunPageBytes === 0 ? 0 : ledger.railgunWanBytes / ledger.railgunPageBytes,
@@ -578,13 +638,19 @@ class Run {
     const clients = [...this.#assumed].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
     for (const [code, count] of clients) sentences.push(`${count} clients: ${ASSUMED_WORDS.get(code) ?? code}.`);
     if (this.#logs.length > 0) {
-      sentences.push('Each client address of the log is one client with one cookie jar; answers recorded in the log are not used.');
+      sentences.push(
+        'Each client address of the log is one client with one cookie jar; answers recorded in the log are not used.',
+      );
     }
     if (this.#scenario.world.links.get('edge-origin')?.delayUs === undefined) {
-      sentences.push('Delay between a PoP and a pool follows from their distance (10 ms each way for a pool without coordinates).');
+      sentences.push(
+        'Delay between a PoP and a pool follows from their distance (10 ms each way for a pool without coordinates).',
+      );
     }
     if (this.#scenario.world.origins.size === 0) sentences.push('Every origin answers after 20 ms and has no limit.');
-    sentences.push('Latency is from the edge to the origin and back; the way between client and edge is not part of it.');
+    sentences.push(
+      'Latency is from the edge to the origin and back; the way between client and edge is not part of it.',
+    );
     if (this.#scenario.fidelity === 'wire') {
       sentences.push('Wire fidelity is not built yet: the link is played at flow fidelity.');
     }
@@ -595,15 +661,23 @@ class Run {
     return this.#logs.flatMap(({ source, spec }) => {
       const { stats } = this.#input.logs.get(spec)!;
       const lines: string[] = [];
-      if (stats.stopped?.kind === 'read_failed') lines.push(`${spec.path}: reading ended early: ${stats.stopped.message}.`);
-      if (stats.withoutRequest > 0) lines.push(`${spec.path}: ${stats.withoutRequest} lines hold no request and were left out.`);
+      if (stats.stopped?.kind === 'read_failed')
+        lines.push(`${spec.path}: reading ended early: ${stats.stopped.message}.`);
+      if (stats.withoutRequest > 0)
+        lines.push(`${spec.path}: ${stats.withoutRequest} lines hold no request and were left out.`);
       if (stats.brokenLines > 0) {
         const shown = stats.brokenNamed.map(({ line, reason }) => `${line}: ${reason}`).join(', ');
         const more = stats.brokenLines > stats.brokenNamed.length ? ', …' : '';
-        lines.push(`${spec.path}: ${stats.brokenLines} of ${stats.lines} lines could not be read (line ${shown}${more}).`);
+        lines.push(
+          `${spec.path}: ${stats.brokenLines} of ${stats.lines} lines could not be read (line ${shown}${more}).`,
+        );
       }
-      if (stats.tooLate > 0) lines.push(`${spec.path}: ${stats.tooLate} lines came too far out of order to be sorted in; they were played late.`);
-      if (source.foreign > 0) lines.push(`${spec.path}: ${source.foreign} requests are for hosts without a balancer and were left out.`);
+      if (stats.tooLate > 0)
+        lines.push(
+          `${spec.path}: ${stats.tooLate} lines came too far out of order to be sorted in; they were played late.`,
+        );
+      if (source.foreign > 0)
+        lines.push(`${spec.path}: ${source.foreign} requests are for hosts without a balancer and were left out.`);
       return lines;
     });
   }
@@ -639,6 +713,19 @@ class Run {
   }
 }
 
+const LISTENER_KNOBS: ReadonlyMap<BudgetPart, string> = new Map([
+  [
+    'before_detection',
+    'a lane finds a silent listener by PING, after 15 s of silence and 10 s without an answer; behind an L4 balancer or in a group the next lane leads to another listener',
+  ],
+]);
+
+/** From critical to degraded is better, though not yet good. */
+function poolTone({ from, to }: HealthEvent): 'good' | 'bad' | 'neutral' {
+  if (to === 'healthy') return 'good';
+  return to === 'degraded' && from === 'critical' ? 'neutral' : 'bad';
+}
+
 const ASSUMED_WORDS: ReadonlyMap<string, string> = new Map([
   ['country_centroid', 'only the country is known; they stand at a point of it'],
   ['country_override', 'only the country is known; they stand where the scenario puts it'],
@@ -659,6 +746,20 @@ function spell(target: Target): string {
   return `${target.kind === 'store' ? 'memcached' : target.kind}/${target.name}`;
 }
 
+/** Does any policy that this configuration may use look at requests or connections under way? */
+function readsLoad(model: Model): boolean {
+  const least = (policy: string | undefined): boolean => policy?.startsWith('least_') === true;
+  return (
+    model.pools.some((pool) => least(pool.originSteering)) ||
+    model.loadBalancers.some(
+      (balancer) =>
+        least(balancer.steeringPolicy) ||
+        balancer.rules.some((rule) => least(rule.overrides.steeringPolicy)) ||
+        balancer.poolSets.some((set) => least(set.steeringPolicy)),
+    )
+  );
+}
+
 function sum(values: readonly number[]): number {
   let total = 0;
   for (const value of values) total += value;
@@ -667,7 +768,9 @@ function sum(values: readonly number[]): number {
 
 /** Before the first event of the timeline, while faults last, after the last of them. */
 function phasesOf(scenario: Scenario, start: Micros, end: Micros): Phase[] {
-  const events = scenario.timeline.flatMap((event) => (event.kind === 'note' ? [] : [{ event, at: momentOf(event.moment, start) }]));
+  const events = scenario.timeline.flatMap((event) =>
+    event.kind === 'note' ? [] : [{ event, at: momentOf(event.moment, start) }],
+  );
   if (events.length === 0) return [{ name: 'before', fromUs: start, toUs: end }];
   const first = Math.max(start, Math.min(...events.map(({ at }) => at)));
   let last = 0;

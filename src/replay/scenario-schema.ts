@@ -13,8 +13,16 @@ const share = z.union([z.string(), z.number()]).describe('A share: "40%" or 0.4.
 export const originTraits = z
   .strictObject({
     capacity: rate.optional().describe('Requests per second that the origin can serve; without it, any number.'),
-    queue: z.number().int().min(0).max(1_000_000).optional().describe('Requests that may wait before it answers 503. Default 100.'),
-    latency: duration.optional().describe('Time from request to answer at the origin, without the way there. Default 20ms.'),
+    queue: z
+      .number()
+      .int()
+      .min(0)
+      .max(1_000_000)
+      .optional()
+      .describe('Requests that may wait before it answers 503. Default 100.'),
+    latency: duration
+      .optional()
+      .describe('Time from request to answer at the origin, without the way there. Default 20ms.'),
     jitter: duration.optional().describe('Latency varies uniformly by this much each way. Default 0.'),
   })
   .describe('How one origin behaves.');
@@ -26,7 +34,10 @@ const linkTraits = z.strictObject({
 
 const railgun = z
   .strictObject({
-    topology: z.enum(['in-front', 'behind', 'behind-l4']).optional().describe('Where the listeners stand. Default in-front.'),
+    topology: z
+      .enum(['in-front', 'behind', 'behind-l4'])
+      .optional()
+      .describe('Where the listeners stand. Default in-front.'),
     listeners: z.number().int().min(1).max(64).optional().describe('Default 1.'),
     memcached: z
       .strictObject({
@@ -45,9 +56,15 @@ const railgun = z
 
 const world = z.strictObject({
   pops: z.array(z.string()).min(1).optional().describe('PoPs in use. Default: every PoP of the table.'),
-  default_pop: z.string().optional().describe('Where a client is when nothing says so. Default: the first of `pops`, else LHR.'),
+  default_pop: z
+    .string()
+    .optional()
+    .describe('Where a client is when nothing says so. Default: the first of `pops`, else LHR.'),
   country_of: z.enum(['pop', 'client']).optional().describe('Whose country `country_pools` looks at. Default pop.'),
-  origins: z.record(z.string(), originTraits).optional().describe('By origin name, `POOL/ORIGIN`, or `*` for all others.'),
+  origins: z
+    .record(z.string(), originTraits)
+    .optional()
+    .describe('By origin name, `POOL/ORIGIN`, or `*` for all others.'),
   links: z.record(z.string(), linkTraits).optional().describe('`edge-origin` is the way from every PoP to every pool.'),
   railgun: railgun.optional(),
   countries: z.record(z.string(), z.string()).optional().describe('Client address to country, before any geo file.'),
@@ -55,10 +72,15 @@ const world = z.strictObject({
 
 export const logSource = z.strictObject({
   log: z.string().describe('An access log: Common, combined, or Logpush NDJSON; also gzipped.'),
-  host: z.string().optional().describe('Which balancer its requests go to. Default: the host in the line, else the first balancer.'),
+  host: z
+    .string()
+    .optional()
+    .describe('Which balancer its requests go to. Default: the host in the line, else the first balancer.'),
   speed: z.number().positive().optional().describe('10 plays an hour in six minutes. Default 1.'),
   on_broken: z.enum(['count', 'fail']).optional().describe('What a line that cannot be read does. Default count.'),
-  resolver_ttl: z.union([z.enum(['honour', 'ignore']), z.strictObject({ min: duration.optional(), max: duration.optional() })]).optional(),
+  resolver_ttl: z
+    .union([z.enum(['honour', 'ignore']), z.strictObject({ min: duration.optional(), max: duration.optional() })])
+    .optional(),
 });
 
 export const clientSource = z.strictObject({
@@ -67,9 +89,14 @@ export const clientSource = z.strictObject({
     rate: z
       .union([rate, z.array(z.strictObject({ at: moment, rate })).min(1)])
       .describe('Arrivals per second, open loop: they do not wait for answers. A list ramps from point to point.'),
-    from: z.record(z.string(), z.number().positive()).optional().describe('Parts per region, country or PoP. Default: one PoP each.'),
+    from: z
+      .record(z.string(), z.number().positive())
+      .optional()
+      .describe('Parts per region, country or PoP. Default: one PoP each.'),
     sessions: duration.optional().describe('How long a visitor keeps its cookies before it is a new one. Default 30m.'),
-    think: duration.optional().describe('Mean pause between two requests of a session; sessions then arrive at random. Default: none.'),
+    think: duration
+      .optional()
+      .describe('Mean pause between two requests of a session; sessions then arrive at random. Default: none.'),
     cookies: share.optional().describe('Share of clients that keep cookies. Default all.'),
     pages: z.number().int().min(1).max(1_000_000).optional().describe('Different pages they ask for. Default 100.'),
     page_bytes: z.union([z.string(), z.number()]).optional().describe('Default 92516.'),
@@ -80,7 +107,13 @@ export const clientSource = z.strictObject({
       .union([z.enum(['honour', 'ignore']), z.strictObject({ min: duration.optional(), max: duration.optional() })])
       .optional()
       .describe('What their resolvers do with the TTL of a DNS-only balancer. Default honour.'),
-    resolvers: z.number().int().min(1).max(100_000).optional().describe('Resolvers per PoP that they share. Default 4.'),
+    resolvers: z
+      .number()
+      .int()
+      .min(1)
+      .max(100_000)
+      .optional()
+      .describe('Resolvers per PoP that they share. Default 4.'),
   }),
 });
 
@@ -100,7 +133,9 @@ export const healEvent = z.strictObject({
 });
 export const setEvent = z.strictObject({
   at: moment,
-  set: z.record(z.string(), z.record(z.string(), z.unknown())).describe('Target to changed fields, as a PATCH of the API.'),
+  set: z
+    .record(z.string(), z.record(z.string(), z.unknown()))
+    .describe('Target to changed fields, as a PATCH of the API.'),
   note: z.string().optional(),
 });
 export const noteEvent = z.strictObject({ at: moment, note: z.string() });
@@ -111,18 +146,28 @@ export const scenarioSchema = z
     version: z.literal(1),
     name: z.string().min(1).max(200),
     description: z.string().optional(),
-    config: z.union([z.string(), z.looseObject({})]).describe('A configuration file beside this one, or the configuration itself.'),
+    config: z
+      .union([z.string(), z.looseObject({})])
+      .describe('A configuration file beside this one, or the configuration itself.'),
     seed: z.union([z.number().int(), z.string()]).optional().describe('Default 1.'),
     start: z.string().optional().describe('RFC 3339. Default: the first line of the log, else 2026-01-01T00:00:00Z.'),
     duration: duration.optional().describe('Default: to the end of the log, else 10m.'),
     fidelity: z.enum(['flow', 'wire']).optional(),
-    resolution: duration.optional().describe('Width of a bucket in series and checks. Default: from the duration, 1s up to an hour.'),
-    trace: z.enum(['all', 'notable', 'none']).optional().describe('Which requests get a line in events.ndjson. Default notable.'),
+    resolution: duration
+      .optional()
+      .describe('Width of a bucket in series and checks. Default: from the duration, 1s up to an hour.'),
+    trace: z
+      .enum(['all', 'notable', 'none'])
+      .optional()
+      .describe('Which requests get a line in events.ndjson. Default notable.'),
     world: world.optional(),
     traffic: z.array(z.union([logSource, clientSource])).min(1),
     timeline: z.array(z.union([faultEvent, healEvent, setEvent, noteEvent])).optional(),
     checks: z.array(z.string()).optional(),
-    stop_if: z.union([z.string(), z.array(z.string())]).optional().describe('Checks that stop a live drill. A replay only warns.'),
+    stop_if: z
+      .union([z.string(), z.array(z.string())])
+      .optional()
+      .describe('Checks that stop a live drill. A replay only warns.'),
   })
   .describe('A Switchyard scenario: one story to replay or to drill.');
 

@@ -9,7 +9,15 @@ import { Findings } from '../config/finding.ts';
 import { checkShape } from '../config/shape.ts';
 import { didYouMean } from '../core/suggest.ts';
 import type { Checked, Problem } from '../core/problem.ts';
-import { parseBitRate, parseDuration, parseInstant, parseMoment, parseRate, parseShare, parseSize } from '../core/quantities.ts';
+import {
+  parseBitRate,
+  parseDuration,
+  parseInstant,
+  parseMoment,
+  parseRate,
+  parseShare,
+  parseSize,
+} from '../core/quantities.ts';
 import { type Micros, US_PER_MINUTE, US_PER_MS, US_PER_SECOND, micros } from '../core/time.ts';
 import { FAULTS } from '../sim/faults/catalogue.ts';
 import type { Fault, Target, TargetKind } from '../sim/faults/fault.ts';
@@ -127,8 +135,9 @@ export const DEFAULT_DURATION_US = 10 * US_PER_MINUTE;
 export const DEFAULT_ORIGIN: OriginTraits = { capacity: 0, queueLimit: 100, latencyUs: 20 * US_PER_MS, jitterUs: 0 };
 /** The seed documents' page: 92,516 bytes (PA-01). */
 const DEFAULT_PAGE_BYTES = 92_516;
+const US_PER_DAY = 24 * 60 * US_PER_MINUTE;
 /** A replay may span a leap year; longer is surely a slip. */
-const MAX_DURATION_US = 366 * 24 * 60 * US_PER_MINUTE;
+const MAX_DURATION_US = 366 * US_PER_DAY;
 /** Reserved words of a timeline entry; everything else beside a fault is one of its parameters. */
 const EVENT_KEYS = new Set(['at', 'fault', 'target', 'for', 'note']);
 
@@ -141,7 +150,8 @@ export function parseScenario(text: string, file: string, set: readonly string[]
   const reader = new Reader(overridden.value);
   const scenario = reader.read();
   const problems = reader.problems();
-  if (scenario === undefined || problems.some((problem) => problem.severity === 'error')) return { ok: false, problems };
+  if (scenario === undefined || problems.some((problem) => problem.severity === 'error'))
+    return { ok: false, problems };
   return { ok: true, value: scenario, warnings: problems };
 }
 
@@ -154,14 +164,30 @@ function applyOverrides(document: SourceDocument, set: readonly string[]): Check
     const value = equals > 0 ? readDocument(each.slice(equals + 1), '--set') : undefined;
     if (path === undefined || value?.ok !== true) {
       const hint = 'write --set PATH=VALUE, such as duration=5m or traffic[0].clients.rate=10/s';
-      problems.push({ severity: 'error', file: '--set', line: 0, column: 0, path: '', message: `"${each}" cannot be read`, hint });
+      problems.push({
+        severity: 'error',
+        file: '--set',
+        line: 0,
+        column: 0,
+        path: '',
+        message: `"${each}" cannot be read`,
+        hint,
+      });
       continue;
     }
     try {
       current = current.override(path, value.value.value);
     } catch {
       const message = `"${each.slice(0, equals)}" leads through a value that is no map or list`;
-      problems.push({ severity: 'error', file: '--set', line: 0, column: 0, path: '', message, hint: 'see the keys of the scenario file' });
+      problems.push({
+        severity: 'error',
+        file: '--set',
+        line: 0,
+        column: 0,
+        path: '',
+        message,
+        hint: 'see the keys of the scenario file',
+      });
     }
   }
   return problems.length > 0 ? { ok: false, problems } : { ok: true, value: current, warnings: [] };
@@ -181,7 +207,9 @@ function readPath(text: string): Path | undefined {
 
 /** True when a parsed document is meant as a scenario rather than a configuration. */
 export function looksLikeScenario(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && ('traffic' in value || 'timeline' in value || 'config' in value);
+  return (
+    typeof value === 'object' && value !== null && ('traffic' in value || 'timeline' in value || 'config' in value)
+  );
 }
 
 /** The time of a moment that `parseScenario` has accepted. */
@@ -194,10 +222,25 @@ export function checkTimes(scenario: Scenario, start: Micros, end: Micros): read
   const problems: Problem[] = [];
   scenario.timeline.forEach((event, index) => {
     const at = momentOf(event.moment, start);
-    if (at < start) {
-      problems.push(scenario.document.problem(['timeline', index, 'at'], `"${event.moment}" is before the start`, 'move it, or set an earlier "start"'));
+    // A time of day is the next one after the start, so one that has just passed is a day away.
+    const passed =
+      /^\d/.test(event.moment) && at > end && at - US_PER_DAY < start && start - (at - US_PER_DAY) < US_PER_DAY / 2;
+    if (at < start || passed) {
+      problems.push(
+        scenario.document.problem(
+          ['timeline', index, 'at'],
+          `"${event.moment}" is before the start`,
+          'move it, or set an earlier "start"',
+        ),
+      );
     } else if (at > end) {
-      problems.push(scenario.document.problem(['timeline', index, 'at'], `"${event.moment}" is after the end`, 'move it, or set a longer "duration"'));
+      problems.push(
+        scenario.document.problem(
+          ['timeline', index, 'at'],
+          `"${event.moment}" is after the end`,
+          'move it, or set a longer "duration"',
+        ),
+      );
     }
   });
   return problems;
@@ -236,8 +279,12 @@ class Reader {
       fidelity: raw.fidelity ?? 'flow',
       config: typeof raw.config === 'string' ? { path: raw.config } : { value: raw.config },
       world: this.#world(raw.world ?? {}),
-      traffic: raw.traffic.flatMap((source, index) => this.#traffic(source, ['traffic', index], start ?? DEFAULT_START)),
-      timeline: (raw.timeline ?? []).flatMap((event, index) => this.#event(event, ['timeline', index], start ?? DEFAULT_START)),
+      traffic: raw.traffic.flatMap((source, index) =>
+        this.#traffic(source, ['traffic', index], start ?? DEFAULT_START),
+      ),
+      timeline: (raw.timeline ?? []).flatMap((event, index) =>
+        this.#event(event, ['timeline', index], start ?? DEFAULT_START),
+      ),
       checks: (raw.checks ?? []).map((check, index) => ({ text: check, ...this.#document.locate(['checks', index]) })),
       stopIf: [raw.stop_if ?? []].flat().map((check, index) => ({
         text: check,
@@ -252,10 +299,13 @@ class Reader {
     for (const [key, traits] of Object.entries(raw.origins ?? {})) {
       const path = ['world', 'origins', key];
       origins.set(key, {
-        capacity: traits.capacity === undefined ? DEFAULT_ORIGIN.capacity : this.#rate([...path, 'capacity'], traits.capacity),
+        capacity:
+          traits.capacity === undefined ? DEFAULT_ORIGIN.capacity : this.#rate([...path, 'capacity'], traits.capacity),
         queueLimit: traits.queue ?? DEFAULT_ORIGIN.queueLimit,
-        latencyUs: traits.latency === undefined ? DEFAULT_ORIGIN.latencyUs : this.#span([...path, 'latency'], traits.latency),
-        jitterUs: traits.jitter === undefined ? DEFAULT_ORIGIN.jitterUs : this.#span([...path, 'jitter'], traits.jitter),
+        latencyUs:
+          traits.latency === undefined ? DEFAULT_ORIGIN.latencyUs : this.#span([...path, 'latency'], traits.latency),
+        jitterUs:
+          traits.jitter === undefined ? DEFAULT_ORIGIN.jitterUs : this.#span([...path, 'jitter'], traits.jitter),
       });
     }
     const links = new Map<string, { delayUs: number | undefined; rate: number }>();
@@ -277,7 +327,8 @@ class Reader {
       links,
       railgun: {
         topology: railgun.topology ?? 'in-front',
-        listeners: railgun.listeners ?? 1,
+        // A group of at least two has two, whatever `listeners` says.
+        listeners: Math.max(railgun.listeners ?? 1, railgun.autoscale?.min ?? 1),
         storeNodes: memcached.nodes ?? 1,
         sharedStore: memcached.shared ?? true,
         expirationUs:
@@ -285,7 +336,9 @@ class Reader {
             ? 600 * US_PER_SECOND
             : this.#span(['world', 'railgun', 'memcached', 'expiration'], memcached.expiration),
         streamSize:
-          railgun.stream_size === undefined ? 1_048_576 : this.#size(['world', 'railgun', 'stream_size'], railgun.stream_size),
+          railgun.stream_size === undefined
+            ? 1_048_576
+            : this.#size(['world', 'railgun', 'stream_size'], railgun.stream_size),
         replaceAfterUs:
           railgun.autoscale?.replace_after === undefined
             ? railgun.autoscale === undefined
@@ -306,7 +359,11 @@ class Reader {
       const source = this.#shape(clientSource, raw, path);
       return source === undefined ? [] : [this.#clients(source.clients, [...path, 'clients'], start)];
     }
-    this.#complain(path, 'a traffic source needs "log" or "clients"', 'write "log: FILE" or "clients: { count, rate }"');
+    this.#complain(
+      path,
+      'a traffic source needs "log" or "clients"',
+      'write "log: FILE" or "clients: { count, rate }"',
+    );
     return [];
   }
 
@@ -338,7 +395,8 @@ class Reader {
       thinkUs: raw.think === undefined ? 0 : this.#span([...path, 'think'], raw.think, 1),
       cookieShare: raw.cookies === undefined ? 1 : this.#share([...path, 'cookies'], raw.cookies),
       pages: raw.pages ?? 100,
-      pageBytes: raw.page_bytes === undefined ? DEFAULT_PAGE_BYTES : this.#size([...path, 'page_bytes'], raw.page_bytes),
+      pageBytes:
+        raw.page_bytes === undefined ? DEFAULT_PAGE_BYTES : this.#size([...path, 'page_bytes'], raw.page_bytes),
       host: raw.host,
       path: raw.path ?? '/',
       method: raw.method ?? 'GET',
@@ -348,14 +406,16 @@ class Reader {
     };
   }
 
-  #resolver(path: Path, raw: 'honour' | 'ignore' | { min?: string | undefined; max?: string | undefined } | undefined): ResolverPolicy {
+  #resolver(
+    path: Path,
+    raw: 'honour' | 'ignore' | { min?: string | undefined; max?: string | undefined } | undefined,
+  ): ResolverPolicy {
     if (raw === undefined || raw === 'honour') return { kind: 'honour', minUs: 0, maxUs: Number.MAX_SAFE_INTEGER };
     if (raw === 'ignore') return { kind: 'ignore', minUs: 0, maxUs: Number.MAX_SAFE_INTEGER };
-    return {
-      kind: 'clamp',
-      minUs: raw.min === undefined ? 0 : this.#span([...path, 'min'], raw.min),
-      maxUs: raw.max === undefined ? Number.MAX_SAFE_INTEGER : this.#span([...path, 'max'], raw.max),
-    };
+    const minUs = raw.min === undefined ? 0 : this.#span([...path, 'min'], raw.min);
+    const maxUs = raw.max === undefined ? Number.MAX_SAFE_INTEGER : this.#span([...path, 'max'], raw.max);
+    if (minUs > maxUs) this.#complain([...path, 'min'], `"${raw.min}" is longer than "max"`, 'swap the two');
+    return { kind: 'clamp', minUs, maxUs };
   }
 
   #event(raw: Record<string, unknown>, path: Path, start: Micros): TimelineEvent[] {
@@ -380,7 +440,11 @@ class Reader {
       const event = this.#shape(noteEvent, raw, path);
       return event === undefined ? [] : [{ kind: 'note', ...base }];
     }
-    this.#complain(path, 'an entry of the timeline needs "fault", "heal", "set" or "note"', 'for example "fault: power_loss"');
+    this.#complain(
+      path,
+      'an entry of the timeline needs "fault", "heal", "set" or "note"',
+      'for example "fault: power_loss"',
+    );
     return [];
   }
 
@@ -388,7 +452,11 @@ class Reader {
     const name = String(raw.fault);
     const fault = FAULTS.get(name);
     if (fault === undefined) {
-      this.#complain([...path, 'fault'], `unknown fault "${name}"`, didYouMean(name, FAULTS.keys()) || `known: ${[...FAULTS.keys()].join(', ')}`);
+      this.#complain(
+        [...path, 'fault'],
+        `unknown fault "${name}"`,
+        didYouMean(name, FAULTS.keys()) || `known: ${[...FAULTS.keys()].join(', ')}`,
+      );
       return [];
     }
     const parameters: Record<string, number> = {};
@@ -410,9 +478,11 @@ class Reader {
       else if (typeof value === 'number') parameters[key] = value;
       else this.#complain(at, `"${text}" is not a number`, 'write a number such as 3');
     }
-    const aimed = raw.target === undefined ? defaultTarget(fault) : this.#target([...path, 'target'], String(raw.target));
+    const aimed =
+      raw.target === undefined ? defaultTarget(fault) : this.#target([...path, 'target'], String(raw.target));
     if (aimed === undefined) {
-      if (raw.target === undefined) this.#complain(path, `the fault "${name}" needs a target`, `add "target: ${fault.targets[0]}/NAME"`);
+      if (raw.target === undefined)
+        this.#complain(path, `the fault "${name}" needs a target`, `add "target: ${fault.targets[0]}/NAME"`);
     } else if (!fault.targets.includes(aimed.kind)) {
       this.#complain(
         [...path, 'target'],
@@ -452,9 +522,18 @@ class Reader {
   }
 
   #span(path: Path, text: string, least = 0, most = MAX_DURATION_US): number {
-    const value = this.#number(path, text, parseDuration(text), 'write a span with its unit, such as "90s", "5m" or "1h30m"');
+    const value = this.#number(
+      path,
+      text,
+      parseDuration(text),
+      'write a span with its unit, such as "90s", "5m" or "1h30m"',
+    );
     if (parseDuration(text) !== undefined && (value < least || value > most)) {
-      this.#complain(path, `"${text}" is out of range`, value < least ? 'it must be longer than nothing' : 'at most 366 days');
+      this.#complain(
+        path,
+        `"${text}" is out of range`,
+        value < least ? 'it must be longer than nothing' : 'at most 366 days',
+      );
     }
     return value;
   }

@@ -32,6 +32,9 @@ export class SimWorld implements FaultWorld {
   readonly link: LinkState;
   readonly railgunModel: RailgunModel;
   readonly withdrawn = new Set<number>();
+  /** How many faults hold each PoP out, and how many make resolvers ignore the TTL: the last one to end gives back. */
+  readonly #withdrawals = new Map<number, number>();
+  #ignoringTtl = 0;
   /** Called after a PoP was withdrawn or came back. */
   onPlacesChanged: () => void = () => {};
   onIgnoreTtl: (ignore: boolean) => void = () => {};
@@ -119,7 +122,9 @@ export class SimWorld implements FaultWorld {
 
   setWithdrawn(target: Target, withdrawn: boolean): void {
     for (const pop of this.popsOf(target)) {
-      if (withdrawn) this.withdrawn.add(pop);
+      const held = (this.#withdrawals.get(pop) ?? 0) + (withdrawn ? 1 : -1);
+      this.#withdrawals.set(pop, held);
+      if (held > 0) this.withdrawn.add(pop);
       else this.withdrawn.delete(pop);
     }
     this.onPlacesChanged();
@@ -132,7 +137,8 @@ export class SimWorld implements FaultWorld {
   }
 
   setIgnoreTtl(ignore: boolean): void {
-    this.onIgnoreTtl(ignore);
+    this.#ignoringTtl += ignore ? 1 : -1;
+    this.onIgnoreTtl(this.#ignoringTtl > 0);
   }
 }
 

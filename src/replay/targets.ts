@@ -7,12 +7,11 @@ import type { Target } from '../sim/faults/fault.ts';
 import type { Scenario } from './scenario.ts';
 
 export function checkTargets(scenario: Scenario, model: Model): Problem[] {
-  return scenario.timeline.flatMap((event) => {
+  return scenario.timeline.flatMap((event, index) => {
     if (event.kind !== 'fault') return [];
     const found = complaint(event.target, scenario, model);
     if (found === undefined) return [];
-    const { line, column } = event;
-    return [{ severity: 'error', file: scenario.file, line, column, path: 'timeline', ...found } satisfies Problem];
+    return [scenario.document.problem(['timeline', index, 'target'], found.message, found.hint)];
   });
 }
 
@@ -37,10 +36,17 @@ function complaint(target: Target, scenario: Scenario, model: Model): { message:
             : (pool.id === first || pool.name === first) && (origin.name === second || origin.address === second),
         ),
       );
-      return found ? undefined : unknown(model.pools.flatMap((pool) => pool.origins.map((origin) => `${pool.id}/${origin.name}`)));
+      return found
+        ? undefined
+        : unknown(model.pools.flatMap((pool) => pool.origins.map((origin) => `${pool.id}/${origin.name}`)));
     }
     case 'pop':
-      return findPop(name) !== undefined ? undefined : unknown(POPS.map((pop) => pop.code), 'PoP');
+      return findPop(name) !== undefined
+        ? undefined
+        : unknown(
+            POPS.map((pop) => pop.code),
+            'PoP',
+          );
     case 'region':
       return findRegion(name) !== undefined ? undefined : unknown(REGIONS.map((region) => region.code));
     case 'listener':

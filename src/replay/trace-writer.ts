@@ -60,4 +60,3 @@ export class TraceWriter {
 function text(value: string): string {
   return /^[\w.:/,*-]*$/.test(value) ? `"${value}"` : JSON.stringify(value);
 }
-

@@ -5,11 +5,11 @@
  */
 import type { Random } from '../core/random.ts';
 
-const STEPS = 4_096;
+const STEPS = 1_024;
 
 /** Natural logarithm for 0 < x <= 1: halve until near 1, then the series of 2·artanh((x-1)/(x+1)). */
 export function naturalLog(x: number): number {
-  const LN2 = 0.6931471805599453;
+  const { LN2 } = Math;
   let rest = x;
   let halvings = 0;
   while (rest < 0.75) {

@@ -53,7 +53,7 @@ export class SimOrigin {
   readonly traits: OriginTraits;
   /** Grows whenever requests under way are cut off: what was in flight before fails. */
   generation = 0;
-  /** Written by `admit`: how the attempt will end, and when (µs after it reached the origin). */
+  /** Written by `admit`: how the attempt will end, and when (whole µs after it was sent). */
   ending = SERVED;
   afterUs = 0;
   mode: OriginMode = 'up';
@@ -111,7 +111,7 @@ export class SimOrigin {
     }
     if (this.#errorShare > 0 && this.#random.next() < this.#errorShare) {
       this.ending = ORIGIN_ERROR;
-      this.afterUs = roundTripUs + waitUs;
+      this.afterUs = Math.floor(roundTripUs + waitUs + 0.5);
       return;
     }
     const { latencyUs, jitterUs } = this.traits;
@@ -123,7 +123,7 @@ export class SimOrigin {
       return;
     }
     this.ending = SERVED;
-    this.afterUs = Math.round(roundTripUs + answerUs);
+    this.afterUs = Math.floor(roundTripUs + answerUs + 0.5);
   }
 
   #fail(roundTripUs: number): void {

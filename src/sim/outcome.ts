@@ -23,7 +23,6 @@ export const ORIGIN_ERROR = 8;
 export const LANE_LOST = 9;
 export const NOTHING_MAY_SERVE = 10;
 export const NOT_RESOLVED = 11;
-export const POP_GONE = 12;
 
 export const ENDINGS: readonly Ending[] = [
   { cause: '', status: 200, zeroDowntime: false },
@@ -38,5 +37,4 @@ export const ENDINGS: readonly Ending[] = [
   { cause: 'lane_lost', status: 527, zeroDowntime: false },
   { cause: 'nothing_may_serve', status: 530, zeroDowntime: false },
   { cause: 'name_not_resolved', status: 0, zeroDowntime: false },
-  { cause: 'pop_withdrawn', status: 0, zeroDowntime: false },
 ];

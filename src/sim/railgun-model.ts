@@ -13,8 +13,11 @@
 import type { Random } from '../core/random.ts';
 import { US_PER_MINUTE, US_PER_SECOND } from '../core/time.ts';
 
-export type ListenerState = 'up' | 'gone' | 'silent' | 'draining' | 'refusing';
-export type StoreState = 'up' | 'gone' | 'silent';
+/** From harmless to worst: where several faults meet at one listener or store, the later one in the list holds. */
+const LISTENER_STATES = ['up', 'draining', 'refusing', 'silent', 'gone'] as const;
+const STORE_STATES = ['up', 'silent', 'gone'] as const;
+export type ListenerState = (typeof LISTENER_STATES)[number];
+export type StoreState = (typeof STORE_STATES)[number];
 export type Topology = 'in-front' | 'behind' | 'behind-l4';
 
 export interface RailgunTraits {
@@ -55,10 +58,26 @@ const OPENING = 1;
 const OPEN = 2;
 const BACKOFF = 3;
 
+interface Listener {
+  state: ListenerState;
+  since: number;
+  /** Grows when its lanes are lost with it. */
+  generation: number;
+  /** Of the faults that act on it now. */
+  effects: { readonly state: ListenerState }[];
+}
+
+interface Store {
+  state: StoreState;
+  /** Grows when it forgets. */
+  generation: number;
+  effects: { readonly state: StoreState }[];
+}
+
 export class RailgunModel {
   readonly traits: RailgunTraits;
-  readonly listeners: { state: ListenerState; since: number; generation: number }[];
-  readonly stores: { state: StoreState; generation: number }[];
+  readonly listeners: readonly Listener[];
+  readonly stores: readonly Store[];
   lanesOpened = 0;
   lanesLost = 0;
   /** Written by `place`: why the request goes direct; empty = over the lane. */
@@ -67,6 +86,7 @@ export class RailgunModel {
   hangsUntil = 0;
   /** Written by `transfer`. */
   wanBytes = 0;
+  onReplaced: ((listener: number, at: number) => void) | undefined;
   onLane: ((pop: number, listener: number, state: string, reason: string) => void) | undefined;
   readonly #now: () => number;
   readonly #random: Random;
@@ -83,8 +103,13 @@ export class RailgunModel {
     this.traits = traits;
     this.#now = now;
     this.#random = random;
-    this.listeners = Array.from({ length: traits.listeners }, () => ({ state: 'up', since: 0, generation: 0 }));
-    this.stores = Array.from({ length: traits.storeNodes }, () => ({ state: 'up', generation: 0 }));
+    this.listeners = Array.from({ length: traits.listeners }, () => ({
+      state: 'up',
+      since: 0,
+      generation: 0,
+      effects: [],
+    }));
+    this.stores = Array.from({ length: traits.storeNodes }, () => ({ state: 'up', generation: 0, effects: [] }));
     this.#state = new Uint8Array(pops);
     this.#listener = new Int16Array(pops);
     this.#generation = new Int32Array(pops);
@@ -98,17 +123,21 @@ export class RailgunModel {
     return this.#state[pop] === OPEN ? this.#listener[pop]! : -1;
   }
 
-  /** Decides the path of one request at `pop`. True = handed to the lane; see `reason` and `hangsUntil`. */
-  place(pop: number, now: number, roundTripUs: number): boolean {
+  /**
+   * Decides the path of one request at `pop`. True = handed to the lane; see `reason` and `hangsUntil`. `cutSince`: since when nothing
+   * passes between edge and listener, which looks like a frozen listener from here.
+   */
+  place(pop: number, now: number, roundTripUs: number, cutSince = Number.POSITIVE_INFINITY): boolean {
     this.hangsUntil = 0;
-    if (this.#state[pop] === OPENING && now >= this.#until[pop]!) this.#opened(pop, now);
+    if (this.#state[pop] === OPENING && now >= this.#until[pop]!) this.#opened(pop, now, cutSince);
     if (this.#state[pop] === BACKOFF && now >= this.#until[pop]!) this.#state[pop] = NONE;
     if (this.#state[pop] === OPEN) {
-      const listener = this.listeners[this.#listener[pop]!]!;
+      const listener = this.#at(this.#listener[pop]!, now);
       if (listener.generation !== this.#generation[pop] || listener.state === 'draining') {
         this.#lose(pop, listener.state === 'draining' ? 'drained' : 'lane lost');
-      } else if (listener.state === 'silent') {
-        const deadAt = Math.max(this.#lastHeard[pop]!, listener.since) + PING_IDLE_US + PING_ANSWER_US;
+      } else if (listener.state === 'silent' || now >= cutSince) {
+        const silentSince = listener.state === 'silent' ? Math.min(listener.since, cutSince) : cutSince;
+        const deadAt = Math.max(this.#lastHeard[pop]!, silentSince) + PING_IDLE_US + PING_ANSWER_US;
         if (now < deadAt) {
           this.reason = '';
           this.hangsUntil = deadAt;
@@ -122,7 +151,7 @@ export class RailgunModel {
       }
     }
     if (this.#state[pop] === NONE) {
-      this.#open(pop, now, roundTripUs);
+      this.#open(pop, now, roundTripUs, now >= cutSince);
       this.reason = 'starting new WAN connection';
       return false;
     }
@@ -136,8 +165,7 @@ export class RailgunModel {
       this.wanBytes = bodyBytes + FRAME_BYTES;
       return;
     }
-    const place = this.traits.sharedStore || this.traits.listeners === 1 ? pop : pop * 31 + this.#listener[pop]! + 1;
-    const mixed = Math.imul(page ^ Math.imul(place + 1, 0x9e3779b1), 0x85ebca6b) >>> 0;
+    const mixed = Math.imul(page ^ Math.imul(this.#storeOf(pop) + 1, 0x9e3779b1), 0x85ebca6b) >>> 0;
     const node = mixed % this.stores.length;
     const store = this.stores[node]!;
     const slot = mixed % PAGES;
@@ -158,22 +186,42 @@ export class RailgunModel {
     if (store.state === 'up') this.#pages[slot] = Math.floor(now / 64) * 64 + (store.generation % 64);
   }
 
+  /** Whose memory counts: the dictionary of this PoP, and the listener's own when listeners do not share their stores. */
+  #storeOf(pop: number): number {
+    if (this.traits.sharedStore) return pop;
+    const listener = this.#listener[pop]!;
+    return (pop * 31 + listener + 1) * 31 + this.listeners[listener]!.generation;
+  }
+
   setListener(name: string, state: ListenerState): () => void {
+    const effect = { state };
     const chosen = pick(this.listeners, name);
-    for (const listener of chosen) this.#turn(listener, state);
+    for (const listener of chosen) {
+      listener.effects.push(effect);
+      // A frozen process that is woken keeps its lanes only if nobody gave them up meanwhile; a killed one has lost them.
+      if (state === 'gone') listener.generation += 1;
+      this.#settle(listener);
+    }
     return () => {
-      for (const listener of chosen) this.#turn(listener, 'up');
+      for (const listener of chosen) {
+        // The autoscaling group may have put another machine in its place, on which the fault does not act.
+        if (remove(listener.effects, effect)) this.#settle(listener);
+      }
     };
   }
 
   setStore(name: string, state: StoreState): () => void {
+    const effect = { state };
     const chosen = pick(this.stores, name);
     for (const store of chosen) {
-      store.state = state;
+      store.effects.push(effect);
       if (state === 'gone') store.generation += 1;
+      store.state = worst(STORE_STATES, store.effects);
     }
     return () => {
-      for (const store of chosen) store.state = 'up';
+      for (const store of chosen) {
+        if (remove(store.effects, effect)) store.state = worst(STORE_STATES, store.effects);
+      }
     };
   }
 
@@ -181,25 +229,42 @@ export class RailgunModel {
     for (const store of pick(this.stores, name)) store.generation += 1;
   }
 
-  #turn(listener: RailgunModel['listeners'][number], state: ListenerState): void {
-    // A frozen process that is woken keeps its lanes only if nobody gave them up meanwhile; a killed one has lost them.
-    if (state === 'gone') listener.generation += 1;
+  #settle(listener: Listener): void {
+    const state = worst(LISTENER_STATES, listener.effects);
+    if (state === listener.state) return;
     listener.state = state;
     listener.since = this.#now();
   }
 
-  #open(pop: number, now: number, roundTripUs: number): void {
+  /** The listener as it is now: a dead one has been replaced by its group when that takes no longer than it is dead. */
+  #at(index: number, now: number): Listener {
+    const listener = this.listeners[index]!;
+    const { replaceAfterUs } = this.traits;
+    const dead = listener.state === 'gone' || listener.state === 'silent';
+    if (dead && replaceAfterUs > 0 && now >= listener.since + replaceAfterUs) {
+      listener.since += replaceAfterUs;
+      listener.state = 'up';
+      listener.effects = [];
+      listener.generation += 1;
+      this.onReplaced?.(index, listener.since);
+    }
+    return listener;
+  }
+
+  #open(pop: number, now: number, roundTripUs: number, cut: boolean): void {
     const listener = this.#choose(now);
     this.#listener[pop] = listener;
     this.#state[pop] = OPENING;
-    const state = this.listeners[listener]!.state;
+    const state = cut ? 'silent' : this.#at(listener, now).state;
     // TCP, then TLS 1.3 with SETTINGS in its last flight: two round trips; a refusal takes one.
-    this.#until[pop] = now + (state === 'silent' ? LANE_OPEN_LIMIT_US : state === 'gone' ? roundTripUs : 2 * roundTripUs);
+    this.#until[pop] =
+      now + (state === 'silent' ? LANE_OPEN_LIMIT_US : state === 'gone' ? roundTripUs : 2 * roundTripUs);
   }
 
-  #opened(pop: number, now: number): void {
-    const listener = this.listeners[this.#listener[pop]!]!;
-    if (listener.state === 'up') {
+  #opened(pop: number, now: number, cutSince: number): void {
+    const listener = this.#at(this.#listener[pop]!, now);
+    const cut = now >= cutSince;
+    if (listener.state === 'up' && !cut) {
       this.#state[pop] = OPEN;
       this.#failures[pop] = 0;
       this.#generation[pop] = listener.generation;
@@ -214,7 +279,7 @@ export class RailgunModel {
     const span = Math.min(BACKOFF_FIRST_US * (1 << (failures - 1)), BACKOFF_MOST_US);
     // Full jitter over the upper half (RG-011).
     this.#until[pop] = now + span * (0.5 + this.#random.next() / 2);
-    if (failures === 1) this.onLane?.(pop, this.#listener[pop]!, 'unreachable', listener.state);
+    if (failures === 1) this.onLane?.(pop, this.#listener[pop]!, 'unreachable', cut ? 'silent' : listener.state);
   }
 
   #lose(pop: number, reason: string): void {
@@ -228,7 +293,7 @@ export class RailgunModel {
     const count = this.listeners.length;
     for (let tried = 0; tried < count; tried += 1) {
       const at = this.#roundRobin++ % count;
-      const listener = this.listeners[at]!;
+      const listener = this.#at(at, now);
       const known = this.traits.topology !== 'behind-l4' || now - listener.since < L4_DETECTION_US;
       if (listener.state === 'up' || known) return at;
     }
@@ -241,4 +306,17 @@ function pick<T>(list: readonly T[], name: string): readonly T[] {
   if (name === '' || name === 'all') return list;
   const one = list[Number(name) - 1];
   return one === undefined ? [] : [one];
+}
+
+function worst<State extends string>(order: readonly State[], effects: readonly { readonly state: State }[]): State {
+  let at = 0;
+  for (const { state } of effects) at = Math.max(at, order.indexOf(state));
+  return order[at]!;
+}
+
+/** True when it was there. */
+function remove<T>(list: T[], item: T): boolean {
+  const at = list.indexOf(item);
+  if (at >= 0) list.splice(at, 1);
+  return at >= 0;
 }

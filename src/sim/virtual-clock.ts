@@ -36,8 +36,8 @@ export class VirtualClock implements Scheduler {
   }
 
   /** Moves time on without running anything: the owner of the queue has taken an event of its own. */
-  advance(to: number): void {
-    this.#now = micros(to);
+  advance(to: Micros): void {
+    this.#now = to;
   }
 
   /** Runs the timer that the owner of the queue found under `kind`. */
@@ -54,7 +54,7 @@ export class VirtualClock implements Scheduler {
       const at = this.#queue.nextAt;
       this.#queue.drop();
       if (!this.#timers.has(handle)) continue;
-      this.advance(at);
+      this.advance(micros(at));
       this.fire(handle);
       return true;
     }

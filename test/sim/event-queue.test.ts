@@ -13,7 +13,9 @@ describe('the agenda', () => {
           taken.push(queue.operand);
           queue.drop();
         }
-        const wanted = times.map((time, index) => ({ time, index })).sort((a, b) => a.time - b.time || a.index - b.index);
+        const wanted = times
+          .map((time, index) => ({ time, index }))
+          .sort((a, b) => a.time - b.time || a.index - b.index);
         expect(taken).toEqual(wanted.map(({ index }) => index));
       }),
     );

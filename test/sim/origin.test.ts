@@ -49,7 +49,9 @@ describe('an origin with a rate, a queue and a latency', () => {
 
   it('several effects meet: the worst mode holds, delays add up, and each is taken off by itself', () => {
     const origin = make();
-    const heal = [{ mode: 'reset' }, { mode: 'blackhole' }, { latencyAddUs: 5_000 }].map((effect) => origin.apply(effect as OriginEffect));
+    const heal = [{ mode: 'reset' }, { mode: 'blackhole' }, { latencyAddUs: 5_000 }].map((effect) =>
+      origin.apply(effect as OriginEffect),
+    );
     expect(ask(origin, 0).cause).toBe('origin_connect_timeout');
     heal[1]!();
     expect(ask(origin, 0).cause).toBe('origin_reset');

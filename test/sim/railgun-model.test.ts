@@ -126,3 +126,55 @@ describe('bytes of the flow model', () => {
     expect(full / 4_000).toBeLessThan(0.55);
   });
 });
+
+describe('an autoscaling group', () => {
+  it('RG-112 puts a new machine in the place of a dead one, which the fault no longer touches', () => {
+    const bed = new Bed({ listeners: 1, replaceAfterUs: 120 * S });
+    bed.ask(0);
+    bed.ask(1 * S);
+    expect(bed.ask(2 * S)).toBe('lane');
+    bed.now = T0 + 10 * S;
+    const heal = bed.model.setListener('1', 'gone');
+    let replaced = 0;
+    bed.model.onReplaced = (_, at) => (replaced = at);
+    for (let at = 11; at < 130; at += 1) expect(bed.ask(at * S)).not.toBe('lane');
+    const later = Array.from({ length: 100 }, (_, step) => bed.ask((131 + step) * S));
+    expect(later).toContain('lane');
+    expect(later.at(-1)).toBe('lane');
+    expect(replaced).toBe(T0 + 130 * S);
+    heal();
+    expect(bed.model.listeners[0]!.state).toBe('up');
+    expect(bed.ask(300 * S)).toBe('lane');
+  });
+
+  it('without one a dead listener stays dead', () => {
+    const bed = new Bed();
+    bed.ask(0);
+    bed.now = T0 + 10 * S;
+    bed.model.setListener('1', 'gone');
+    for (let at = 11; at < 2_000; at += 10) expect(bed.ask(at * S)).not.toBe('lane');
+  });
+});
+
+describe('a cut between edge and listener', () => {
+  it('looks like a frozen listener: requests in the lane hang until PING gives it up, later ones go direct', () => {
+    const bed = new Bed();
+    const ask = (at: number): string => {
+      bed.now = T0 + at;
+      const cutSince = at >= 10 * S && at < 100 * S ? T0 + 10 * S : Number.POSITIVE_INFINITY;
+      return bed.model.place(0, bed.now, RTT, cutSince)
+        ? bed.model.hangsUntil > 0
+          ? 'hangs'
+          : 'lane'
+        : bed.model.reason;
+    };
+    ask(0);
+    ask(1 * S);
+    expect(ask(9 * S)).toBe('lane');
+    expect(ask(12 * S)).toBe('hangs');
+    expect(bed.model.hangsUntil).toBe(T0 + 35 * S);
+    expect(ask(36 * S)).not.toMatch(/lane|hangs/);
+    const back = Array.from({ length: 80 }, (_, step) => ask((100 + step) * S));
+    expect(back.at(-1)).toBe('lane');
+  });
+});

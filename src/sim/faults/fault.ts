@@ -48,6 +48,16 @@ export interface Fault {
   start(world: FaultWorld, target: Target, parameters: Readonly<Record<string, number>>): () => void;
 }
 
+/** What is undone twice is undone once. */
+export function once(undo: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    undo();
+  };
+}
+
 /** Lays one effect on every origin of the target; undoing takes all of them off. */
 export function onOrigins(
   world: FaultWorld,

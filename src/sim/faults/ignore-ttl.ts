@@ -1,5 +1,5 @@
 /** Resolvers keep the answers they have, whatever the TTL said. */
-import type { Fault } from './fault.ts';
+import { type Fault, once } from './fault.ts';
 
 export const ignoreTtl: Fault = {
   name: 'ignore_ttl',
@@ -9,6 +9,6 @@ export const ignoreTtl: Fault = {
   live: false,
   start(world) {
     world.setIgnoreTtl(true);
-    return () => world.setIgnoreTtl(false);
+    return once(() => world.setIgnoreTtl(false));
   },
 };

@@ -8,14 +8,7 @@ export const delay: Fault = {
   targets: ['link'],
   parameters: { add: { kind: 'duration', default: 100 * US_PER_MS, summary: 'each way' } },
   live: true,
-  start(world, _target, parameters) {
-    const link = world.link;
-    const add = parameters.add ?? 0;
-    link.addDelayUs += add;
-    return () => {
-      link.addDelayUs -= add;
-    };
-  },
+  start: (world, _target, parameters) => world.link.apply({ addDelayUs: parameters.add ?? 0 }),
 };
 
 export const rate: Fault = {
@@ -24,14 +17,8 @@ export const rate: Fault = {
   targets: ['link'],
   parameters: { limit: { kind: 'bitrate', default: 1_250_000, summary: 'that is left' } },
   live: true,
-  start(world, _target, parameters) {
-    const link = world.link;
-    const before = link.rate;
-    link.rate = parameters.limit ?? before;
-    return () => {
-      link.rate = before;
-    };
-  },
+  start: (world, _target, parameters) =>
+    world.link.apply(parameters.limit === undefined ? {} : { rate: parameters.limit }),
 };
 
 export const loss: Fault = {
@@ -40,14 +27,7 @@ export const loss: Fault = {
   targets: ['link'],
   parameters: { share: { kind: 'share', default: 0.02, summary: 'of segments' } },
   live: true,
-  start(world, _target, parameters) {
-    const link = world.link;
-    const before = link.loss;
-    link.loss = parameters.share ?? 0;
-    return () => {
-      link.loss = before;
-    };
-  },
+  start: (world, _target, parameters) => world.link.apply({ loss: parameters.share ?? 0 }),
 };
 
 export const cut: Fault = {
@@ -56,11 +36,5 @@ export const cut: Fault = {
   targets: ['link'],
   parameters: {},
   live: true,
-  start(world) {
-    const link = world.link;
-    link.cut = true;
-    return () => {
-      link.cut = false;
-    };
-  },
+  start: (world) => world.link.apply({ cut: true }, world.scheduler.now()),
 };

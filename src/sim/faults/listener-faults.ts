@@ -8,7 +8,9 @@ export const kill: Fault = {
   parameters: {},
   live: true,
   start: (world, target) =>
-    target.kind === 'store' ? world.railgun().setStore(target.name, 'gone') : world.railgun().setListener(target.name, 'gone'),
+    target.kind === 'store'
+      ? world.railgun().setStore(target.name, 'gone')
+      : world.railgun().setListener(target.name, 'gone'),
 };
 
 export const stop: Fault = {

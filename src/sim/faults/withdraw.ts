@@ -1,5 +1,5 @@
 /** A PoP (or every PoP of a region) stops announcing its addresses: its clients reach the nearest one left. */
-import type { Fault } from './fault.ts';
+import { type Fault, once } from './fault.ts';
 
 export const withdraw: Fault = {
   name: 'withdraw',
@@ -9,6 +9,6 @@ export const withdraw: Fault = {
   live: false,
   start(world, target) {
     world.setWithdrawn(target, true);
-    return () => world.setWithdrawn(target, false);
+    return once(() => world.setWithdrawn(target, false));
   },
 };
