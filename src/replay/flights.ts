@@ -421,7 +421,8 @@ export class Flights implements LoadView, NameView {
     const decision = this.#decisions[slot]!;
     const toOrigin = decision.kind === 'origin' || decision.kind === 'fallback';
     const failed = ending !== SERVED;
-    let moved = false;
+    // Without affinity nobody expects to stay: such a move is counted, but no news.
+    let broken = false;
     if (failed) {
       const { cause } = ENDINGS[ending]!;
       ledger.cause(cause, statusSeen(ending, state));
@@ -432,8 +433,8 @@ export class Flights implements LoadView, NameView {
         const { newClaim } = decision;
         if (decision.sessionKey !== undefined) this.#sessions.record(decision, now);
         else if (newClaim !== undefined) clients.giveClaim(client, ints[row + BALANCER]!, origin, newClaim.issuedAt);
-        moved = clients.served(client, origin, decision.affinity);
-        if (moved) {
+        if (clients.served(client, origin, decision.affinity)) {
+          broken = decision.affinity !== 'off';
           ledger.count('sessionsMoved', bucket);
           if (LOSES_STATE.has(decision.affinity)) ledger.count('sessionsLost', bucket);
         }
@@ -441,7 +442,7 @@ export class Flights implements LoadView, NameView {
     }
     const fallback = (state & FALLBACK) !== 0;
     ledger.finished(arrivedAt, bucket, place >> REGION_SHIFT, toOrigin ? decision.pool : -1, failed, fallback);
-    if (trace.active && (trace.everything || failed || moved || fallback || attempts > 1)) {
+    if (trace.active && (trace.everything || failed || broken || fallback || attempts > 1)) {
       this.#trace(slot, ending, now, decision);
     }
     const pop = place & POP_MASK;
