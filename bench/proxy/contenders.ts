@@ -108,7 +108,7 @@ export function ourselves(template: string | undefined, tlsTemplate: string | un
     full: true,
     command: (where) => {
       const chosen = where.tls === undefined ? template : tlsTemplate;
-      if (chosen === undefined) return peer('switchyard', '../minimal.ts', true).command(where);
+      if (chosen === undefined) return peer('switchyard', '../product.ts', true).command(where);
       const fill: Record<string, string> = {
         origin: where.origin,
         listen: where.listen,

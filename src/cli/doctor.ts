@@ -53,7 +53,8 @@ export async function runDoctor(flags: DoctorFlags, io: Io): Promise<number> {
     const colour = wantsColour(io);
     io.out(`switchyard ${VERSION}\n`);
     for (const { what, state, text } of findings) {
-      const mark = state === 'good' ? paint(colour, 'green', 'ok  ') : state === 'bad' ? paint(colour, 'red', 'bad ') : '-   ';
+      const mark =
+        state === 'good' ? paint(colour, 'green', 'ok  ') : state === 'bad' ? paint(colour, 'red', 'bad ') : '-   ';
       io.out(`${mark} ${what.padEnd(30)} ${text}\n`);
     }
   }

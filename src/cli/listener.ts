@@ -65,7 +65,8 @@ export async function runListener(flags: ListenerFlags, io: Io): Promise<number>
     store: flags.store,
     write,
   });
-  if ('problem' in made) return refuse([fileProblem(flags.store ?? flags.config, `names no store: ${made.problem}`)], flags, io);
+  if ('problem' in made)
+    return refuse([fileProblem(flags.store ?? flags.config, `names no store: ${made.problem}`)], flags, io);
   const service = made;
   watchForCrash(conf.stderrFile, io);
 
@@ -100,7 +101,10 @@ export async function runListener(flags: ListenerFlags, io: Io): Promise<number>
     const plan = planReload(conf, again.conf);
     conf = plan.conf;
     await service.reload(conf, again.nat);
-    service.log(0, `railgun: SIGHUP: ${plan.applied.length === 0 ? 'nothing changed' : `now in force: ${plan.applied.join(', ')}`}`);
+    service.log(
+      0,
+      `railgun: SIGHUP: ${plan.applied.length === 0 ? 'nothing changed' : `now in force: ${plan.applied.join(', ')}`}`,
+    );
     if (plan.ignored.length > 0) service.log(0, `railgun: SIGHUP: needs a restart: ${plan.ignored.join(', ')}`);
   };
   return new Promise((resolveCode) => {
@@ -144,8 +148,12 @@ async function readFiles(flags: ListenerFlags): Promise<Files | { readonly probl
   if ('reason' in text) return { problems: [fileProblem(flags.config, text.reason)] };
   const parsed = parseRailgunConf(flags.config, text.text, profile);
   // With a store of its own the listener needs no memcached.
-  const problems = parsed.ok ? [] : parsed.problems.filter((one) => !(flags.store !== undefined && isMissingStore(one)));
-  const conf = parsed.ok ? parsed : parseRailgunConf(flags.config, `${text.text}\nmemcached.servers = 127.0.0.1:11211\n`, profile);
+  const problems = parsed.ok
+    ? []
+    : parsed.problems.filter((one) => !(flags.store !== undefined && isMissingStore(one)));
+  const conf = parsed.ok
+    ? parsed
+    : parseRailgunConf(flags.config, `${text.text}\nmemcached.servers = 127.0.0.1:11211\n`, profile);
   if (problems.some((one) => one.severity === 'error') || !conf.ok) return { problems };
   const found: Problem[] = [];
   const value = withListen(conf.value, flags.listen, found);
@@ -194,7 +202,9 @@ async function readNat(path: string | undefined, problems: Problem[]): Promise<N
   }
   const resolved = await resolveNat(parsed.value);
   if (resolved.ok) return resolved.nat;
-  problems.push(fileProblem(path, `names hosts that do not resolve: ${resolved.unresolved.join(', ')}`, 'write addresses'));
+  problems.push(
+    fileProblem(path, `names hosts that do not resolve: ${resolved.unresolved.join(', ')}`, 'write addresses'),
+  );
   return EMPTY_NAT_MAP;
 }
 
@@ -206,7 +216,9 @@ function warn(warnings: readonly Problem[], io: Io): void {
 function inheritedServer(): Promise<Server | undefined> {
   if (process.env['SWITCHYARD_TAKES_OVER'] !== '1' || process.send === undefined) return Promise.resolve(undefined);
   return new Promise((done) => {
-    process.once('message', (_message: unknown, handle: unknown) => done(handle instanceof Server ? handle : undefined));
+    process.once('message', (_message: unknown, handle: unknown) =>
+      done(handle instanceof Server ? handle : undefined),
+    );
   });
 }
 

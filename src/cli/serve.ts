@@ -5,12 +5,14 @@
  * Exit code 0 after a drain, 2 when it cannot start.
  */
 import cluster from 'node:cluster';
+import { boundYoungSpace } from '../live/young-space.ts';
 import { EXIT, type Io } from './io.ts';
 import { refuse } from './refuse.ts';
 import { readOptions, type ServeFlags } from './serve/options.ts';
 import { VERSION } from './version.ts';
 
 export async function runServe(flags: ServeFlags, io: Io): Promise<number> {
+  boundYoungSpace();
   if (cluster.isWorker) {
     const { runWorker } = await import('./serve/worker.ts');
     return runWorker();

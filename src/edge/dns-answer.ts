@@ -296,7 +296,7 @@ function addressesOf(
   const { ttlSeconds, affinity } = decision.settings;
   const pool = index.model.pools[decision.pool]!;
   const family = type === 'AAAA' ? 6 : 4;
-  const ignoreHealth = decision.kind === 'fallback' || world.health.pool(decision.pool, from) === 'unmonitored';
+  const ignoreHealth = decision.kind === 'fallback';
 
   const fit: {
     readonly at: number;

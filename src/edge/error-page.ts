@@ -3,7 +3,7 @@
  * people ask for by `Accept`: HTML, problem JSON (RFC 9457), Markdown. An origin's own 5xx never comes this way (LB-222).
  */
 
-export type EdgeErrorCode = 520 | 521 | 522 | 523 | 524 | 525 | 526 | 527 | 530 | 1000 | 1016;
+export type EdgeErrorCode = 520 | 521 | 522 | 523 | 524 | 525 | 526 | 527 | 530 | 1000 | 1001 | 1016;
 
 interface EdgeError {
   /** Status on the wire. */
@@ -130,6 +130,17 @@ const ERRORS: Readonly<Record<EdgeErrorCode, EdgeError>> = {
     ownerMustAct: true,
     advice: 'Let the origin of this pool be the real server, not the edge.',
   },
+  1001: {
+    status: 530,
+    name: 'dns_resolution_error',
+    title: 'This edge does not answer for the name',
+    detail: 'No enabled load balancer and no proxied record has the name that was asked for.',
+    category: 'dns',
+    retryable: false,
+    retryAfter: 0,
+    ownerMustAct: true,
+    advice: 'Check the host name of the request, and that the load balancer of that name is enabled.',
+  },
   1016: {
     status: 530,
     name: 'origin_dns_error',
@@ -160,6 +171,8 @@ export interface ErrorAnswer {
   readonly body: string;
   /** `cf-error-type`: the code, as only edge-made answers carry it. */
   readonly errorType: string;
+  /** `cf-error-origin`: where the fault lies. Its values are not public; ours are the categories of the table. */
+  readonly errorOrigin: string;
   /** Seconds, 0 = send no `Retry-After`. */
   readonly retryAfter: number;
 }
@@ -167,12 +180,23 @@ export interface ErrorAnswer {
 export function errorAnswer(code: EdgeErrorCode, request: ErrorRequest): ErrorAnswer {
   const error = ERRORS[code];
   const kind = preferred(request.accept);
-  const body = kind === 'json' ? asJson(code, error, request) : kind === 'markdown' ? asMarkdown(code, error, request) : asHtml(code, error, request);
+  const body =
+    kind === 'json'
+      ? asJson(code, error, request)
+      : kind === 'markdown'
+        ? asMarkdown(code, error, request)
+        : asHtml(code, error, request);
   return {
     status: error.status,
-    contentType: kind === 'json' ? 'application/problem+json' : kind === 'markdown' ? 'text/markdown; charset=utf-8' : 'text/html; charset=utf-8',
+    contentType:
+      kind === 'json'
+        ? 'application/problem+json'
+        : kind === 'markdown'
+          ? 'text/markdown; charset=utf-8'
+          : 'text/html; charset=utf-8',
     body,
     errorType: String(code),
+    errorOrigin: error.category,
     retryAfter: error.retryable ? error.retryAfter : 0,
   };
 }

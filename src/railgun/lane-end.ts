@@ -73,6 +73,10 @@ export class LaneEnd {
   #handshakeBy: Micros | undefined;
   #pingAt: Micros | undefined;
   #deadBy: Micros | undefined;
+  /** Answers are awaited: silence is looked into much sooner. */
+  #awaiting = false;
+  #suspectAt: Micros | undefined;
+  #suspect = false;
   #ping: Uint8Array = EMPTY;
   #pingSentAt = 0 as Micros;
   #drainPing: Uint8Array = EMPTY;
@@ -106,6 +110,19 @@ export class LaneEnd {
 
   get nonce(): Uint8Array {
     return this.#nonce;
+  }
+
+  /** Silent although it was asked: nothing more should be entrusted to it. Any byte clears it. */
+  get suspect(): boolean {
+    return this.#suspect;
+  }
+
+  /** Whether streams are under way. A lane that holds nobody's request may be silent for long. */
+  await(answers: boolean, now: Micros): void {
+    if (answers === this.#awaiting) return;
+    this.#awaiting = answers;
+    if (this.#deadBy === undefined) this.#armPing(now);
+    else this.#armSuspicion(now);
   }
 
   /** Round trip of the last PING; `undefined` before the first. */
@@ -149,12 +166,16 @@ export class LaneEnd {
     if (this.#handshakeBy !== undefined && now >= this.#handshakeBy)
       return this.fail(ErrorCode.protocol, 'no SETTINGS in time');
     if (this.#deadBy !== undefined && now >= this.#deadBy) return this.lost('no answer to PING');
+    if (this.#suspectAt !== undefined && now >= this.#suspectAt) {
+      this.#suspectAt = undefined;
+      this.#suspect = true;
+    }
     if (this.#pingAt !== undefined && now >= this.#pingAt) this.#sendPing(now);
   }
 
   wakeAt(): Micros | undefined {
     if (this.#state === 'closed') return undefined;
-    return earliest(this.#handshakeBy, this.#deadBy, this.#pingAt);
+    return earliest(this.#handshakeBy, this.#deadBy, this.#pingAt, this.#suspectAt);
   }
 
   transmit(): Uint8Array | undefined {
@@ -288,6 +309,9 @@ export class LaneEnd {
 
   #onFirst(frame: Frame, now: Micros): void {
     const { role, token, exporter, railgunId } = this.#options;
+    // How a listener says AUTH or VERSION: it does not show its own SETTINGS to a stranger.
+    const refusal = role === 'sender' && frame.type === FrameType.goaway ? parseGoAway(frame.payload) : undefined;
+    if (refusal !== undefined) return this.#close({ code: refusal.code, side: 'remote', why: refusal.debug }, false);
     if (frame.type !== FrameType.settings || frame.flags !== 0)
       return this.fail(ErrorCode.protocol, 'SETTINGS must come first');
     const from: Role = role === 'sender' ? 'listener' : 'sender';
@@ -387,10 +411,20 @@ export class LaneEnd {
   /** Any byte is a sign of life. */
   #heard(now: Micros): void {
     this.#deadBy = undefined;
-    if (this.#state === 'handshake') return;
-    const { pingIdleUs } = this.limits;
+    this.#suspectAt = undefined;
+    this.#suspect = false;
+    if (this.#state !== 'handshake') this.#armPing(now);
+  }
+
+  #armPing(now: Micros): void {
+    const { pingIdleUs, probeUs } = this.limits;
     // ± 10 %, so that a thousand lanes do not ping in step.
-    this.#pingAt = after(now, pingIdleUs * (0.9 + this.#options.random.next() * 0.2));
+    this.#pingAt = after(now, (this.#awaiting ? probeUs : pingIdleUs) * (0.9 + this.#options.random.next() * 0.2));
+  }
+
+  #armSuspicion(now: Micros): void {
+    const { suspectUs } = this.limits;
+    this.#suspectAt = this.#awaiting ? after(now, Math.max(suspectUs, 4 * (this.#rttUs ?? 0))) : undefined;
   }
 
   #sendPing(now: Micros): void {
@@ -398,6 +432,7 @@ export class LaneEnd {
     this.#pingSentAt = now;
     this.#pingAt = undefined;
     this.#deadBy = after(now, this.limits.pingTimeoutUs);
+    this.#armSuspicion(now);
     this.send(FrameType.ping, 0, this.#ping);
   }
 }

@@ -39,6 +39,10 @@ export interface LaneLimits {
   readonly pingIdleUs: number;
   /** Nothing at all received this long after a PING: the lane is dead. */
   readonly pingTimeoutUs: number;
+  /** PING after this long without receipt while requests are under way: a listener that died silently is found at once. */
+  readonly probeUs: number;
+  /** That PING not answered for this long, or four round trips: the lane takes no more requests until it is heard of again. */
+  readonly suspectUs: number;
   /** How long a finished answer is kept for RESYNC. */
   readonly holdUs: number;
   /** Frames of no use (unknown, RESET, empty DATA, PING, SETTINGS) per second before we ask for calm. */
@@ -58,6 +62,8 @@ export const RGX_LIMITS: LaneLimits = {
   settingsTimeoutUs: 5 * US_PER_SECOND,
   pingIdleUs: 15 * US_PER_SECOND,
   pingTimeoutUs: 10 * US_PER_SECOND,
+  probeUs: 500 * US_PER_MS,
+  suspectUs: 500 * US_PER_MS,
   holdUs: 10 * US_PER_SECOND,
   calmDownPerSecond: 100,
   maxStreamId: MAX_STREAM_ID,

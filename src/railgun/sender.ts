@@ -91,7 +91,8 @@ export class Sender {
 
   /** Streams that may be opened now. */
   get free(): number {
-    if (this.#lane.state !== 'open' || this.#lastStream >= this.#lane.limits.maxStreamId) return 0;
+    if (this.#lane.state !== 'open' || this.#lane.suspect) return 0;
+    if (this.#lastStream >= this.#lane.limits.maxStreamId) return 0;
     return Math.max(0, Math.min(this.#lane.limits.maxStreams, this.#lane.peer?.maxStreams ?? 0) - this.#streams.size);
   }
 
@@ -192,6 +193,7 @@ export class Sender {
       { send: peer.streamCredit, receive: this.#lane.limits.streamCredit },
     );
     this.#streams.set(number, stream);
+    this.#lane.await(true, now);
     if (named !== undefined) {
       stream.base = { kind: 'named', name: named };
       if (!isConditional(request.head)) this.#askBase(stream);
@@ -576,6 +578,7 @@ export class Sender {
     assert(next === 'closed', `${input} while ${stream.state} does not close`);
     stream.state = next;
     this.#streams.delete(stream.number);
+    this.#lane.await(this.#streams.size > 0, this.#now);
     if (!stream.uploading) return;
     if (input === 'verified' || input === 'response_end_raw') {
       this.#lane.reset(stream.number, ErrorCode.noError);

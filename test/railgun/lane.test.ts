@@ -176,8 +176,22 @@ describe('silence', () => {
     const from = pair.now;
     const outcome = pair.finish(stream, 60_000_000);
     expect(outcome.failed?.fault).toMatchObject({ kind: 'link_lost', sent: true, answered: false });
-    expect(pair.now - from).toBeGreaterThan(20_000_000);
-    expect(pair.now - from).toBeLessThanOrEqual(27_000_000);
+    expect(pair.now - from).toBeGreaterThan(10_000_000);
+    expect(pair.now - from).toBeLessThanOrEqual(11_000_000);
+  });
+
+  it('a silent peer is given no more requests a second after it was asked, and is trusted again at its first byte', () => {
+    const pair = new Pair({ delayUs: 40_000, origin: () => ({ silent: 'after_connect' }) }).ready();
+    pair.request();
+    pair.run(5_000_000);
+    expect(pair.sender.free).toBeGreaterThan(0);
+    pair.wire = 'cut';
+    pair.run(400_000);
+    expect(pair.sender.free).toBeGreaterThan(0);
+    pair.run(700_000);
+    expect([pair.sender.state, pair.sender.free]).toEqual(['open', 0]);
+    pair.sender.receive(encodeFrame(FrameType.ping, 0, 0, new Uint8Array(8)), pair.now);
+    expect(pair.sender.free).toBeGreaterThan(0);
   });
 
   it('any byte is a sign of life: an answer that trickles keeps the lane although PING is not answered', () => {

@@ -59,7 +59,9 @@ export function adminApp(service: EdgeService): Hono {
   const local = admin === undefined || isLoopback(admin.host);
   const alive = (c: Context): Response => c.json({ status: 'alive' });
   const ready = (c: Context): Response =>
-    service.draining ? c.json({ status: 'draining' }, 503) : c.json({ status: 'ready', config: service.configuration.hash });
+    service.draining
+      ? c.json({ status: 'draining' }, 503)
+      : c.json({ status: 'ready', config: service.configuration.hash });
   // For whoever watches the process, without a token: they say nothing of the configuration's contents.
   for (const prefix of ['', '/_switchyard']) {
     app.get(`${prefix}/livez`, alive);
@@ -69,7 +71,8 @@ export function adminApp(service: EdgeService): Hono {
     // Attack: a page on another site lets the browser ask 127.0.0.1, by a name that it has pointed here (DNS rebinding).
     if (local && !isOwnName(c.req.header('host') ?? '')) return c.json({ error: 'unknown host' }, 403);
     const origin = c.req.header('origin');
-    if (origin !== undefined && origin !== `http://${c.req.header('host')}`) return c.json({ error: 'foreign origin' }, 403);
+    if (origin !== undefined && origin !== `http://${c.req.header('host')}`)
+      return c.json({ error: 'foreign origin' }, 403);
     if (adminToken !== '' && !bears(c.req.header('authorization') ?? '', adminToken)) {
       return c.json({ error: 'a token is needed' }, 401, { 'WWW-Authenticate': 'Bearer' });
     }

@@ -13,7 +13,14 @@ import type { RequestHead, ResponseHead } from '../../http1/head.ts';
 import type { ResponseEdit } from '../../http1/write-head.ts';
 import { accessLine, emptyAccessEntry } from '../../live/access-log.ts';
 import type { LineFile } from '../../live/line-file.ts';
-import type { Attempt, AttemptFailure, ClientInfo, ExchangeReport, LocalAnswer, ProxyBrain } from '../../live/proxy/brain.ts';
+import type {
+  Attempt,
+  AttemptFailure,
+  ClientInfo,
+  ExchangeReport,
+  LocalAnswer,
+  ProxyBrain,
+} from '../../live/proxy/brain.ts';
 import type { EdgeCounters } from './counters.ts';
 
 export interface BrainPorts {

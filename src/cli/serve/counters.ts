@@ -22,7 +22,11 @@ export const FAMILIES: readonly Family[] = [
   counter('switchyard_failovers_total', 'Requests tried again on another origin.', 'balancer', 'scope'),
   counter('switchyard_edge_errors_total', 'Error pages made by the edge.', 'balancer', 'code'),
   counter('switchyard_outcomes_total', 'How exchanges ended.', 'outcome'),
-  counter('switchyard_refused_requests_total', 'Requests that are not HTTP as accepted, too slow or too many.', 'fault'),
+  counter(
+    'switchyard_refused_requests_total',
+    'Requests that are not HTTP as accepted, too slow or too many.',
+    'fault',
+  ),
   counter('switchyard_origin_requests_total', 'Attempts, by origin.', 'pool', 'origin'),
   counter('switchyard_origin_faults_total', 'Attempts that failed, by origin.', 'pool', 'origin', 'fault'),
   gauge('switchyard_origin_outstanding', 'Attempts under way.', 'pool', 'origin'),

@@ -24,7 +24,13 @@ export async function startDemo(): Promise<Demo> {
     for (let i = 1; i <= ORIGINS_PER_POOL; i += 1) {
       // An address may stand once in a pool (C17). A machine that has 127.0.0.1 alone gets one origin per pool.
       const origin = new DemoOrigin(pool.name, `${pool.name}-${i}`, `127.0.0.${i}`);
-      if (await origin.start().then(() => true, () => false)) origins.push(origin);
+      if (
+        await origin.start().then(
+          () => true,
+          () => false,
+        )
+      )
+        origins.push(origin);
     }
   }
   return {
@@ -49,7 +55,9 @@ function configuration(origins: readonly DemoOrigin[]): string {
   return JSON.stringify({
     version: 1,
     zones: [{ name: 'switchyard.test' }],
-    monitors: [{ id: 'page', type: 'http', path: '/health', interval: 10, timeout: 2, retries: 0, expected_codes: '200' }],
+    monitors: [
+      { id: 'page', type: 'http', path: '/health', interval: 10, timeout: 2, retries: 0, expected_codes: '200' },
+    ],
     pools,
     load_balancers: [
       {

@@ -41,7 +41,13 @@ export async function openDns(
       },
     };
     const { name, type, resolver, clientSubnet } = query;
-    const question = { name, type, resolver, pop: options.pop, ...(clientSubnet === undefined ? {} : { clientSubnet }) };
+    const question = {
+      name,
+      type,
+      resolver,
+      pop: options.pop,
+      ...(clientSubnet === undefined ? {} : { clientSubnet }),
+    };
     const reply = answerQuestion(config.names, question, dnsWorld);
     node.counters.add('switchyard_dns_queries_total', { transport, rcode: reply.rcode });
     return reply;

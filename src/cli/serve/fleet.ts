@@ -236,7 +236,11 @@ export class Fleet implements DataPlane {
     this.#shareLoad();
     if (this.#ending) return;
     if (this.#starting !== undefined) {
-      const problem = { file: '--workers', message: `a worker died while it started (${why})`, hint: 'see the lines above' };
+      const problem = {
+        file: '--workers',
+        message: `a worker died while it started (${why})`,
+        hint: 'see the lines above',
+      };
       this.#starting([{ severity: 'error', line: 0, column: 0, path: '', ...problem }]);
       return;
     }

@@ -55,7 +55,13 @@ export class Links implements OriginTransport {
 
   open(attempt: Attempt, sink: LegSink, fresh: boolean): LegResult {
     const transport: OriginTransport | undefined = this.#transport;
-    return transport?.open(attempt, sink, fresh) ?? { kind: 'fault', fault: 'unavailable', detail: 'starting new WAN connection' };
+    return (
+      transport?.open(attempt, sink, fresh) ?? {
+        kind: 'fault',
+        fault: 'unavailable',
+        detail: 'starting new WAN connection',
+      }
+    );
   }
 
   close(hard: boolean): void {

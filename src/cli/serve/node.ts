@@ -113,7 +113,9 @@ export class EdgeNode {
 
   #warmNames(model: Model): Promise<void> {
     const literal = /^(?:\d+\.\d+\.\d+\.\d+|.*:.*)$/;
-    const named = model.pools.flatMap((pool) => pool.origins.map((each) => each.address)).filter((one) => !literal.test(one));
+    const named = model.pools
+      .flatMap((pool) => pool.origins.map((each) => each.address))
+      .filter((one) => !literal.test(one));
     return this.names.warm(named);
   }
 

@@ -73,7 +73,9 @@ const WORKERS_MAX = 256;
 
 export function readOptions(
   flags: ServeFlags,
-): { readonly ok: true; readonly options: ServeOptions } | { readonly ok: false; readonly problems: readonly Problem[] } {
+):
+  | { readonly ok: true; readonly options: ServeOptions }
+  | { readonly ok: false; readonly problems: readonly Problem[] } {
   const problems: Problem[] = [];
   const complain = (flag: string, message: string, hint: string): void => {
     problems.push({ severity: 'error', file: flag, line: 0, column: 0, path: '', message, hint });
@@ -81,10 +83,16 @@ export function readOptions(
   const endpoint = (flag: string, text: string | undefined): Endpoint | undefined => {
     if (text === undefined || text === 'off') return undefined;
     const parsed = parseEndpoint(text);
-    if (parsed === undefined) complain(flag, `"${text}" is no address and port`, 'write 127.0.0.1:8080, [::1]:8080 or 8080');
+    if (parsed === undefined)
+      complain(flag, `"${text}" is no address and port`, 'write 127.0.0.1:8080, [::1]:8080 or 8080');
     return parsed;
   };
-  const whole = (flag: string, text: string | undefined, standard: number, [min, max]: readonly [number, number]): number => {
+  const whole = (
+    flag: string,
+    text: string | undefined,
+    standard: number,
+    [min, max]: readonly [number, number],
+  ): number => {
     if (text === undefined) return standard;
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
     if (value >= min && value <= max) return value;
@@ -96,7 +104,8 @@ export function readOptions(
   const pop = findPop(popText);
   if (pop === undefined) complain('--pop', `unknown PoP "${popText}"`, 'three letters, such as LHR');
   for (const network of flags.trustProxy ?? []) {
-    if (parseNetwork(network) === undefined) complain('--trust-proxy', `"${network}" is no network`, 'write 10.0.0.0/8');
+    if (parseNetwork(network) === undefined)
+      complain('--trust-proxy', `"${network}" is no network`, 'write 10.0.0.0/8');
   }
   const store = flags.store ?? 'mock';
   const parsedStore = parseStore(store);

@@ -39,11 +39,7 @@ export class LocalPlane implements DataPlane {
   readonly #options: Pick<ServeOptions, 'listen' | 'listenTls'>;
   readonly #tls: TlsSettings | undefined;
 
-  constructor(
-    node: EdgeNode,
-    options: Pick<ServeOptions, 'listen' | 'listenTls'>,
-    tls: TlsSettings | undefined,
-  ) {
+  constructor(node: EdgeNode, options: Pick<ServeOptions, 'listen' | 'listenTls'>, tls: TlsSettings | undefined) {
     this.#node = node;
     this.#options = options;
     this.#tls = tls;
@@ -86,7 +82,11 @@ export async function listenAll(
   tls: TlsSettings | undefined,
 ): Promise<{ readonly addresses: Addresses } | { readonly problems: readonly Problem[] }> {
   const problems: Problem[] = [];
-  const open = async (flag: string, at: Endpoint | undefined, more: Partial<ListenOptions>): Promise<Endpoint | undefined> => {
+  const open = async (
+    flag: string,
+    at: Endpoint | undefined,
+    more: Partial<ListenOptions>,
+  ): Promise<Endpoint | undefined> => {
     if (at === undefined) return undefined;
     try {
       const { host, port } = await node.engine.listen({ ...at, ...more });
@@ -134,10 +134,16 @@ export function listenProblem(flag: string, at: Endpoint, error: unknown): Probl
   });
   switch (code) {
     case 'EADDRINUSE':
-      return say(`${where} is in use by another process`, 'stop it, choose another port, or write port 0 for a free one');
+      return say(
+        `${where} is in use by another process`,
+        'stop it, choose another port, or write port 0 for a free one',
+      );
     case 'EACCES':
       return at.port < 1024
-        ? say(`port ${at.port} needs more rights than this user has`, 'choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE')
+        ? say(
+            `port ${at.port} needs more rights than this user has`,
+            'choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE',
+          )
         : say(`${where} may not be listened at (permission denied)`, 'choose another port');
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':

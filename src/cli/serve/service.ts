@@ -107,7 +107,10 @@ export class EdgeService {
     for (const warning of read.warnings) log.warn(problemLine(warning));
     const { ground } = laid;
     const configuration = read.value;
-    const tls = options.listenTls === undefined ? undefined : await (await import('./tls.ts')).openTls(options, ground.folder, configuration.model, undefined);
+    const tls =
+      options.listenTls === undefined
+        ? undefined
+        : await (await import('./tls.ts')).openTls(options, ground.folder, configuration.model, undefined);
     if (tls !== undefined && 'problem' in tls) {
       demo?.stop();
       return { kind: 'refused', problems: [tls.problem] };
@@ -248,7 +251,8 @@ export class EdgeService {
       this.#watch = watchConfig(options.config, () => this.reload('the file changed'));
     }
     const names = node.warm(configuration.model);
-    for (let waited = 0; waited < FIRST_PROBES_MS && !this.health.known; waited += LOOK_AGAIN_MS) await pause(LOOK_AGAIN_MS);
+    for (let waited = 0; waited < FIRST_PROBES_MS && !this.health.known; waited += LOOK_AGAIN_MS)
+      await pause(LOOK_AGAIN_MS);
     await Promise.race([names, pause(FIRST_PROBES_MS, false)]);
     return [];
   }
@@ -270,8 +274,8 @@ async function assemble(parts: {
     events.tell('log', { text });
   };
   const accessLog = openAccessLog(options.accessLog, tell);
-  let plane: DataPlane | undefined;
-  let node: EdgeNode | undefined;
+  // Made below, and told of by health before and after.
+  const late: { plane?: DataPlane; node?: EdgeNode } = {};
   const health = new HealthKeeper(configuration.model, {
     clock,
     pop: options.pop,
@@ -281,17 +285,21 @@ async function assemble(parts: {
       const { at, event: _kind, ...facts } = event;
       log.info({ ...facts, at: toRfc3339(micros(at)) }, healthText(event));
       events.tell('health', { ...facts, text: healthText(event) });
-      node?.counters.add('switchyard_health_changes_total', { scope: event.scope });
+      late.node?.counters.add('switchyard_health_changes_total', { scope: event.scope });
     },
     onRecord: (probe) => {
-      plane?.recorded(probe);
+      late.plane?.recorded(probe);
       const pool = health.board.layout.pools[probe[0]]?.pool;
       const origin = pool?.origins[probe[1]];
       if (pool === undefined || origin === undefined) return;
-      node?.counters.add('switchyard_probes_total', { pool: pool.name, origin: origin.name, result: probe[3].reason });
+      late.node?.counters.add('switchyard_probes_total', {
+        pool: pool.name,
+        origin: origin.name,
+        result: probe[3].reason,
+      });
     },
   });
-  node = new EdgeNode({
+  const node = new EdgeNode({
     clock,
     model: configuration.model,
     health: health.board,
@@ -306,10 +314,20 @@ async function assemble(parts: {
     onFailover: (flight, from, error) => events.failover(failoverFacts(flight, from, error)),
     onMistake: (error) => log.error({ err: error }, 'our own mistake: the request was answered with 500'),
   });
-  plane =
+  late.node = node;
+  const plane: DataPlane =
     options.workers === 1
       ? new LocalPlane(node, options, tls)
-      : new (await import('./fleet.ts')).Fleet({ options, log, events, ground, node, configuration, board: () => health.board });
+      : new (await import('./fleet.ts')).Fleet({
+          options,
+          log,
+          events,
+          ground,
+          node,
+          configuration,
+          board: () => health.board,
+        });
+  late.plane = plane;
   return EdgeService.of({ ground, options, log, configuration, events, health, node, plane, demo, accessLog, tls });
 }
 

@@ -28,12 +28,19 @@ export function cookieSecret(folder: string): CookieSecret {
     return { secret: fresh, warning: '' };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code !== 'EEXIST') return { secret: fresh, warning: `${path} cannot be written (${code ?? message}): sessions end with this process` };
+    if (code !== 'EEXIST')
+      return {
+        secret: fresh,
+        warning: `${path} cannot be written (${code ?? message}): sessions end with this process`,
+      };
   }
   try {
     const known = readFileSync(path, 'utf8').trim();
     if (/^[0-9a-f]{64}$/.test(known)) return { secret: known, warning: '' };
-    return { secret: fresh, warning: `${path} holds no key (64 hex digits): sessions end with this process; remove it to have a new one` };
+    return {
+      secret: fresh,
+      warning: `${path} holds no key (64 hex digits): sessions end with this process; remove it to have a new one`,
+    };
   } catch (error) {
     const { message } = error as Error;
     return { secret: fresh, warning: `${path} cannot be read (${message}): sessions end with this process` };

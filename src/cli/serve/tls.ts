@@ -34,7 +34,13 @@ export async function openTls(
   }
   const opened = await openLocalCa(folder);
   if (opened.kind === 'fault') {
-    return { problem: problem('--listen-tls', opened.reason, 'or name another folder with --state, or give --tls-cert and --tls-key') };
+    return {
+      problem: problem(
+        '--listen-tls',
+        opened.reason,
+        'or name another folder with --state, or give --tls-cert and --tls-key',
+      ),
+    };
   }
   const standard = await opened.ca.leafFor(['localhost', '127.0.0.1', '::1']);
   return { tls: new LocalTls(opened.ca, { ...standard, ...tickets }, model) };
@@ -66,7 +72,9 @@ class LocalTls implements TlsSettings {
   }
 
   adopt(model: Model): void {
-    const names = model.loadBalancers.filter((each) => each.proxied && !each.name.startsWith('*.')).map((each) => each.name);
+    const names = model.loadBalancers
+      .filter((each) => each.proxied && !each.name.startsWith('*.'))
+      .map((each) => each.name);
     for (const name of names.slice(0, AHEAD_MAX)) void this.#ca.contextFor(name).catch(() => {});
   }
 }

@@ -80,7 +80,13 @@ class Worker {
   #sharesLoad: boolean;
   #toldLoad = '[]';
 
-  private constructor(begin: Begin, node: EdgeNode, board: HealthBoard, tls: TlsSettings | undefined, log: LineFile | undefined) {
+  private constructor(
+    begin: Begin,
+    node: EdgeNode,
+    board: HealthBoard,
+    tls: TlsSettings | undefined,
+    log: LineFile | undefined,
+  ) {
     this.#begin = begin;
     this.graceMs = begin.options.drainMs;
     this.#node = node;
@@ -119,7 +125,11 @@ class Worker {
       log,
       onFailover: (flight, from, error) => tell({ kind: 'failover', facts: failoverFacts(flight, from, error) }),
       onMistake: (error) =>
-        tell({ kind: 'told', level: 'error', text: `our own mistake: ${error instanceof Error ? (error.stack ?? '') : String(error)}` }),
+        tell({
+          kind: 'told',
+          level: 'error',
+          text: `our own mistake: ${error instanceof Error ? (error.stack ?? '') : String(error)}`,
+        }),
       onSession: (decision, now) => {
         const session = sessionOf(decision, now);
         if (session !== undefined) tell({ kind: 'session', session });
