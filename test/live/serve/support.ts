@@ -220,6 +220,8 @@ export function run(command: string, args: readonly string[], input = ''): Promi
     const child = execFile(command, [...args], { encoding: 'utf8' }, (error, out, err) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? 1), out, err });
     });
+    // A tool that ends before it has read all is no fault.
+    child.stdin?.on('error', () => {});
     child.stdin?.end(input);
   });
 }
