@@ -28,7 +28,8 @@ import type {
 } from '../core/model.ts';
 import type { Random } from '../core/random.ts';
 import type { Locator, Place } from '../geo/locate.ts';
-import { hashAddress, hashText, rendezvousPrice } from '../steering/hash.ts';
+import { hashText } from '../core/hash.ts';
+import { hashAddress, rendezvousPrice } from '../steering/hash.ts';
 import { findName, type NameIndex } from './records.ts';
 
 /** TTL of edge addresses: the automatic one (LB-055). */

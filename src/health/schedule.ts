@@ -5,20 +5,12 @@
  *   interval k           interval k+1
  *   |--a----b------c-----|--a----b------c-----|      targets in the order of their phases; a cursor goes round
  */
+import { hashText } from '../core/hash.ts';
 import type { Micros } from '../core/time.ts';
-
-/** FNV-1a with murmur3's finaliser, uint32: only + and integer operations, the same on every machine. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
-}
 
 /** Where in the interval a target's moment lies, whole µs in [0, intervalUs). */
 export function phaseOf(seed: string | number, names: readonly string[], intervalUs: number): number {
-  return Math.floor((hashOf(`${seed} ${names.join(' ')}`) / 4294967296) * intervalUs);
+  return Math.floor((hashText(`${seed} ${names.join(' ')}`) / 4294967296) * intervalUs);
 }
 
 /** All targets of one interval, in the order of their moments. */

@@ -2,7 +2,8 @@
  * Requests of an access log as traffic. The log streams in through an asynchronous reader, some thousands of entries at a time; the run
  * asks `starved` before it goes on and waits for `fill` when it is. Each client address is one client with one cookie jar.
  */
-import { hashAddress, hashText } from '../steering/hash.ts';
+import { hashText } from '../core/hash.ts';
+import { hashAddress } from '../steering/hash.ts';
 import type { Location } from '../core/location.ts';
 import type { Micros } from '../core/time.ts';
 import type { Arrival, TrafficSource } from './arrivals.ts';

@@ -5,30 +5,16 @@
  *
  * Not for secrets: signatures are in hmac-sha256.ts.
  */
+import { finalise, hashText } from '../core/hash.ts';
 
 /** Hash of a client address as text, uint32. Hand in the canonical spelling: two spellings of one address differ. */
 export function hashAddress(text: string): number {
   return hashText(text);
 }
 
-export function hashText(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i += 1) {
-    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  }
-  return finalise(hash);
-}
-
 /** One hash of two: independent of either alone. uint32. */
 export function mix(a: number, b: number): number {
   return finalise(Math.imul(a, 0x9e3779b1) ^ b);
-}
-
-function finalise(value: number): number {
-  let hash = value;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }
 
 /** Where a hash falls in [0, 100): the share of the hash space that load shedding speaks of. */

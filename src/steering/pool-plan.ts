@@ -3,7 +3,7 @@
  * endpoints that was ever met kept as one object (`EndpointSet`), so that a change of health costs lookups and no garbage.
  */
 import type { Pool } from '../core/model.ts';
-import { hashText } from './hash.ts';
+import { hashText } from '../core/hash.ts';
 import { type UnitVector, unitVector } from '../core/sphere.ts';
 
 export interface OriginPlan {
