@@ -4,7 +4,6 @@
  */
 import type { Model } from '../core/model.ts';
 import type { CapacityRow, Placement, Series, TimelineEntry } from '../core/report.ts';
-import type { SimOrigin } from '../sim/origin.ts';
 
 /**
  * The story tells of a new main pool when it leads in at least this many buckets with traffic in a row, and by so much that chance does
@@ -89,7 +88,15 @@ function topPool(series: Series, region: number, bucket: number): number {
   return total > 0 && most * 2 > total ? top : -1;
 }
 
-export function capacityRows(model: Model, origins: readonly SimOrigin[], series: Series): CapacityRow[] {
+export interface CapacityOrigin {
+  /** `capacity` in requests per second, 0 = no limit. */
+  readonly traits: { readonly capacity: number };
+  /** Requests turned away by a full queue. */
+  readonly rejected: number;
+}
+
+/** @param origins By global number, in the order of the model. */
+export function capacityRows(model: Model, origins: readonly CapacityOrigin[], series: Series): CapacityRow[] {
   const rows: CapacityRow[] = [];
   const seconds = series.bucketUs / 1e6;
   let number = 0;

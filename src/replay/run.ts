@@ -11,37 +11,28 @@ import type { AffinityClaim, Decision, Rung } from '../core/decision.ts';
 import type { Location } from '../core/location.ts';
 import type { Model } from '../core/model.ts';
 import type { HealthEvent } from '../core/trace.ts';
-import {
-  type BudgetPart,
-  REPORT_SCHEMA,
-  type Phase,
-  type RunReport,
-  type TrafficSource as SourceRow,
-} from '../core/report.ts';
+import type { BudgetPart, Phase, RunReport } from '../core/report.ts';
 import type { Locator } from '../geo/locate.ts';
-import { POPS, REGIONS, popAt } from '../geo/tables.ts';
+import { POPS, REGIONS } from '../geo/tables.ts';
 import { EventQueue } from '../sim/event-queue.ts';
 import type { Fault, Target } from '../sim/faults/fault.ts';
 import { VirtualClock } from '../sim/virtual-clock.ts';
 import type { RequestFacts } from '../steering/request.ts';
-import type { LogEntry } from './access-log.ts';
-import { emptyArrival, type TrafficSource } from './arrivals.ts';
-import { capacityAlarms, capacityRows, steeringShifts } from './after-run.ts';
-import { ClientSource } from './client-source.ts';
+import { emptyArrival } from './arrivals.ts';
 import { ClientTable } from './clients.ts';
 import { COMPLETE, Flights } from './flights.ts';
 import { Ledger, bucketWidthUs } from './ledger.ts';
 import type { ReplayInput } from './load.ts';
-import { LogSource } from './log-source.ts';
 import { PLACES } from './places.ts';
-import { Population } from './population.ts';
 import { PROBE_DUE, PROBE_RESULT, ProbeRunner } from './probe-runner.ts';
 import { ResolverFleet } from './resolvers.ts';
-import { type ClientTraffic, type LogTraffic, type Scenario, type TimelineEvent, momentOf } from './scenario.ts';
+import { makeReport, phasesOf } from './run-report.ts';
+import { type Scenario, type TimelineEvent, momentOf } from './scenario.ts';
 import { SimWorld } from './sim-world.ts';
 import { stopWarnings } from './stop-if.ts';
 import { Story, type OutageHandle } from './story.ts';
 import { TraceWriter } from './trace-writer.ts';
+import { Traffic } from './traffic.ts';
 
 const TIMER = 0;
 /** Events between two looks at the outside: progress, Ctrl-C. */
@@ -94,18 +85,14 @@ class Run {
   readonly #lanesLost = new Set<number>();
   readonly #world: SimWorld;
   readonly #clients: ClientTable;
-  readonly #addresses: string[] = [];
-  readonly #populations: Population[] = [];
+  readonly #traffic: Traffic;
   readonly #ledger: Ledger;
   readonly #story = new Story();
   readonly #trace: TraceWriter;
   readonly #probes: ProbeRunner;
   readonly #flights: Flights;
-  readonly #sources: TrafficSource[] = [];
-  readonly #logs: { source: LogSource; spec: LogTraffic; index: number }[] = [];
   readonly #faults = new Set<ActiveFault>();
   readonly #phases: readonly Phase[];
-  readonly #assumed = new Map<string, number>();
   readonly #start: Micros;
   readonly #end: Micros;
   readonly #arrival = emptyArrival();
@@ -124,7 +111,8 @@ class Run {
     this.#world = new SimWorld(model, scenario.world, PLACES, this.#clock, random);
     this.#world.onPlacesChanged = () => this.#placesChanged();
     this.#world.onIgnoreTtl = (ignore) => this.#resolvers.setIgnoreTtl(ignore);
-    this.#clients = new ClientTable(model, (client) => this.#addressOf(client));
+    this.#traffic = new Traffic(input, (policy, perPop) => this.#resolvers.addSource(policy, perPop));
+    this.#clients = new ClientTable(model, (client) => this.#traffic.addressOf(client));
     this.#phases = phasesOf(scenario, start, end);
     const regions = [...REGIONS.map((region) => region.code), 'none'];
     this.#ledger = new Ledger({
@@ -169,7 +157,7 @@ class Run {
     await this.#begin();
     const stopped = await this.#run(true);
     const reached = stopped === undefined ? this.#end : this.#clock.now();
-    for (const { source } of this.#logs) await source.close();
+    await this.#traffic.close();
     this.#clients.endAllSessions();
     this.#trace.event(this.#mark(stopped === undefined ? 'end' : 'interrupted'));
     this.#trace.flush();
@@ -180,19 +168,16 @@ class Run {
   async explain(question: Question): Promise<Explanation> {
     await this.#begin();
     await this.#run(false);
-    for (const { source } of this.#logs) await source.close();
+    await this.#traffic.close();
     const location = this.#locate(question.location);
     return { ...this.#flights.ask({ ...question, location }), model: this.#flights.model };
   }
 
   async #begin(): Promise<void> {
     this.#trace.event(this.#mark('start'));
-    this.#scenario.traffic.forEach((spec, index) => {
-      if (spec.kind === 'log') this.#addLog(spec, index);
-      else this.#addClients(spec, index);
-    });
+    this.#traffic.begin(this.#clients);
     for (const event of this.#scenario.timeline) this.#plan(event);
-    for (const { source } of this.#logs) await source.fill();
+    await this.#traffic.fill();
   }
 
   /** Until the end of the run and of all that was under way then. Returns why it stopped early, or `undefined`. */
@@ -202,7 +187,7 @@ class Run {
       const state = this.#slice(drain);
       if (state === 'done') return undefined;
       if (state === 'starved') {
-        for (const { source } of this.#logs) if (source.starved) await source.fill();
+        await this.#traffic.fill();
         continue;
       }
       onProgress?.({ now: this.#clock.now(), start: this.#start, end: this.#end, requests: this.#flights.count });
@@ -218,8 +203,10 @@ class Run {
     const clock = this.#clock;
     const end = this.#end;
     const arrival = this.#arrival;
-    if (this.#starved()) return 'starved';
-    let source = this.#soonest();
+    const traffic = this.#traffic;
+    const { hasLogs } = traffic;
+    if (traffic.starved()) return 'starved';
+    let source = traffic.soonest();
     let arrivesAt = source === undefined ? Number.POSITIVE_INFINITY : source.nextAt;
     for (let step = 0; step < SLICE; step += 1) {
       const eventAt = queue.nextAt;
@@ -228,8 +215,8 @@ class Run {
         source!.take(arrival);
         flights.now = arrival.at;
         flights.arrive(arrival);
-        if (this.#logs.length > 0 && this.#starved()) return 'starved';
-        source = this.#soonest();
+        if (hasLogs && traffic.starved()) return 'starved';
+        source = traffic.soonest();
         arrivesAt = source === undefined ? Number.POSITIVE_INFINITY : source.nextAt;
         continue;
       }
@@ -247,98 +234,6 @@ class Run {
       else clock.fire(operand);
     }
     return 'more';
-  }
-
-  /** The traffic source whose request comes next; the first of several at one time. */
-  #soonest(): TrafficSource | undefined {
-    const sources = this.#sources;
-    let soonest = sources[0];
-    for (let index = 1; index < sources.length; index += 1) {
-      if (sources[index]!.nextAt < soonest!.nextAt) soonest = sources[index];
-    }
-    return soonest;
-  }
-
-  #starved(): boolean {
-    for (let index = 0; index < this.#logs.length; index += 1) if (this.#logs[index]!.source.starved) return true;
-    return false;
-  }
-
-  // Traffic
-
-  #addClients(spec: ClientTraffic, index: number): void {
-    const random = this.#random.fork(`clients/${index}`);
-    const population = new Population(spec, index, this.#locator, random.fork('places'));
-    this.#populations.push(population);
-    const first = this.#clients.count;
-    const cookies = random.fork('cookies');
-    for (let client = 0; client < spec.count; client += 1) {
-      const keeps = spec.cookieShare >= 1 || cookies.next() < spec.cookieShare;
-      this.#clients.add(population.locationOf(client), population.hashOf(client), keeps);
-    }
-    population.first = first;
-    const source = this.#resolvers.addSource(spec.resolver, spec.resolversPerPop);
-    this.#sources.push(
-      new ClientSource(
-        {
-          source,
-          first,
-          count: spec.count,
-          ramp: spec.ramp.map((point) => ({ at: momentOf(point.moment, this.#start), rate: point.rate })),
-          endAt: this.#end,
-          sessionUs: spec.sessionUs,
-          thinkUs: spec.thinkUs,
-          pages: spec.pages,
-          pageBytes: spec.pageBytes,
-          balancer: this.#input.balancerOf(spec.host),
-          host: spec.host ?? this.#input.model.loadBalancers[0]?.name ?? '',
-          path: spec.path,
-          method: spec.method,
-        },
-        this.#clients,
-        random.fork('arrivals'),
-      ),
-    );
-  }
-
-  #addLog(spec: LogTraffic, index: number): void {
-    const log = this.#input.logs.get(spec)!;
-    const number = this.#resolvers.addSource(spec.resolver, 1);
-    const source = new LogSource(
-      {
-        source: number,
-        batches: log.batches(),
-        start: this.#start,
-        speed: spec.speed,
-        endAt: this.#end,
-        balancerOf: (host) =>
-          spec.host === undefined ? this.#input.balancerOf(host) : this.#input.balancerOf(spec.host),
-        locate: (entry) => this.#locateEntry(entry),
-      },
-      this.#clients,
-      (client, address) => {
-        this.#addresses[client] = address;
-      },
-    );
-    this.#sources.push(source);
-    this.#logs.push({ source, spec, index });
-  }
-
-  #locateEntry(entry: LogEntry): Location {
-    const location = this.#locator.find({
-      address: entry.client,
-      ...(entry.pop === undefined ? {} : { pop: entry.pop }),
-      ...(entry.country === undefined ? {} : { country: entry.country }),
-    });
-    for (const code of location.assumed) this.#assumed.set(code, (this.#assumed.get(code) ?? 0) + 1);
-    return location;
-  }
-
-  #addressOf(client: number): string {
-    const spelled = this.#addresses[client];
-    if (spelled !== undefined) return spelled;
-    const population = this.#populations.find((one) => client >= one.first && client < one.first + one.count);
-    return population?.addressOf(client - population.first) ?? '';
   }
 
   // Places
@@ -541,174 +436,26 @@ class Run {
   }
 
   #report(stopped: string | undefined, reached: Micros): RunReport {
-    const { scenario, model } = this.#input;
-    const ledger = this.#ledger;
-    const series = ledger.series();
-    const placement = ledger.placement();
-    const capacity = capacityRows(model, this.#world.origins, series);
-    for (const entry of steeringShifts(series, placement)) this.#story.timeline.push(entry);
-    for (const entry of capacityAlarms(capacity)) this.#story.timeline.push(entry);
-    const timeline = this.#story.timeline
-      .map((entry, index) => ({ entry, index }))
-      .sort((a, b) => a.entry.atUs - b.entry.atUs || a.index - b.index)
-      .map(({ entry }) => entry);
-    const { totals } = this.#clients;
-    const railgun = this.#world.railgunModel;
-    const usesRailgun = model.loadBalancers.some((balancer) => balancer.railgun !== undefined && balancer.proxied);
-    const byName = model.loadBalancers.some((balancer) => !balancer.proxied);
-    return {
-      schema: REPORT_SCHEMA,
+    return makeReport({
       kind: 'replay',
-      tool: { name: 'switchyard', version: this.#input.version },
-      scenario: { name: scenario.name, file: scenario.file, description: scenario.description },
-      seed: this.#input.seed,
-      configHash: this.#input.configHash,
-      scenarioHash: this.#input.scenarioHash,
-      repeat: this.#input.repeat,
-      startUs: this.#start,
-      endUs: this.#end,
-      partial: stopped === undefined ? null : { reason: stopped, atUs: reached },
-      assumptions: this.#assumptions(),
-      warnings: [...this.#input.warnings, ...this.#logWarnings()],
-      traffic: this.#trafficRows(),
-      totals: {
-        requests: ledger.requests,
-        served: ledger.requests - ledger.failed,
-        failed: ledger.failed,
-        fallback: ledger.fallback,
-        retried: ledger.retried,
-        causes: [...ledger.causes.values()].sort((a, b) => b.count - a.count || (a.cause < b.cause ? -1 : 1)),
-      },
+      input: this.#input,
+      traffic: this.#traffic,
+      ledger: this.#ledger,
+      story: this.#story,
+      clients: this.#clients,
       phases: this.#phases,
-      placement,
-      budget: this.#story.budget(),
-      sessions: {
-        ...totals,
-        byReason: [...this.#clients.moves]
-          .map(([reason, count]) => ({ reason, count }))
-          .sort((a, b) => b.count - a.count || (a.reason < b.reason ? -1 : 1)),
-      },
-      capacity,
-      latency: ledger.latencySummary(),
-      dns: byName ? this.#resolvers.summary() : null,
-      railgun: usesRailgun
-        ? {
-            viaLane: ledger.viaLane,
-            direct: [...ledger.directReasons]
-              .map(([reason, count]) => ({ reason, count }))
-              .sort((a, b) => b.count - a.count),
-            pageBytes: ledger.railgunPageBytes,
-            wanBytes: ledger.railgunWanBytes,
-            ratio: ledger.railgunPageBytes === 0 ? 0 : ledger.railgunWanBytes / ledger.railgunPageBytes,
-            lanesOpened: railgun.lanesOpened,
-            lanesLost: railgun.lanesLost,
-          }
-        : null,
-      pools: model.pools.map((pool, poolIndex) => ({
-        id: pool.id,
-        name: pool.name,
-        enabled: pool.enabled,
-        requests: sum(series.poolRequests[poolIndex]!),
-        failed: sum(series.poolFailed[poolIndex]!),
-        latitude: pool.latitude ?? null,
-        longitude: pool.longitude ?? null,
-        origins: pool.origins.map((origin, index) => {
-          const number = this.#world.originBase[poolIndex]! + index;
-          return {
-            name: origin.name,
-            address: origin.address,
-            requests: sum(series.originRequests[number]!),
-            failed: sum(series.originFailed[number]!),
-            beats: this.#probes.beats(number),
-          };
-        }),
-      })),
-      pops: this.#flights.popRows().map(({ pop, requests, failed }) => {
-        const { code, city, region, latitude, longitude } = popAt(pop);
-        return { code, city, region: region ?? '', latitude, longitude, requests, failed };
-      }),
-      timeline,
-      series,
-      checks: [],
-    };
-  }
-
-  #assumptions(): string[] {
-    const sentences: string[] = [];
-    const clients = [...this.#assumed].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
-    for (const [code, count] of clients) sentences.push(`${count} clients: ${ASSUMED_WORDS.get(code) ?? code}.`);
-    if (this.#logs.length > 0) {
-      sentences.push(
-        'Each client address of the log is one client with one cookie jar; answers recorded in the log are not used.',
-      );
-    }
-    if (this.#scenario.world.links.get('edge-origin')?.delayUs === undefined) {
-      sentences.push(
-        'Delay between a PoP and a pool follows from their distance (10 ms each way for a pool without coordinates).',
-      );
-    }
-    if (this.#scenario.world.origins.size === 0) sentences.push('Every origin answers after 20 ms and has no limit.');
-    sentences.push(
-      'Latency is from the edge to the origin and back; the way between client and edge is not part of it.',
-    );
-    if (this.#scenario.fidelity === 'wire') {
-      sentences.push('Wire fidelity is not built yet: the link is played at flow fidelity.');
-    }
-    return sentences;
-  }
-
-  #logWarnings(): string[] {
-    return this.#logs.flatMap(({ source, spec }) => {
-      const { stats } = this.#input.logs.get(spec)!;
-      const lines: string[] = [];
-      if (stats.stopped?.kind === 'read_failed')
-        lines.push(`${spec.path}: reading ended early: ${stats.stopped.message}.`);
-      if (stats.withoutRequest > 0)
-        lines.push(`${spec.path}: ${stats.withoutRequest} lines hold no request and were left out.`);
-      if (stats.brokenLines > 0) {
-        const shown = stats.brokenNamed.map(({ line, reason }) => `${line}: ${reason}`).join(', ');
-        const more = stats.brokenLines > stats.brokenNamed.length ? ', …' : '';
-        lines.push(
-          `${spec.path}: ${stats.brokenLines} of ${stats.lines} lines could not be read (line ${shown}${more}).`,
-        );
-      }
-      if (stats.tooLate > 0)
-        lines.push(
-          `${spec.path}: ${stats.tooLate} lines came too far out of order to be sorted in; they were played late.`,
-        );
-      if (source.foreign > 0)
-        lines.push(`${spec.path}: ${source.foreign} requests are for hosts without a balancer and were left out.`);
-      return lines;
-    });
-  }
-
-  #trafficRows(): SourceRow[] {
-    return this.#scenario.traffic.map((spec, index): SourceRow => {
-      if (spec.kind === 'clients') {
-        const first = this.#populations.find((population) => population.index === index);
-        return {
-          kind: 'clients',
-          name: `${spec.count} clients`,
-          requests: (this.#sources[index] as ClientSource).requests,
-          lines: 0,
-          brokenLines: 0,
-          brokenLineNumbers: [],
-          outOfOrder: 0,
-          clients: first?.count ?? 0,
-        };
-      }
-      const log = this.#logs.find((one) => one.index === index)!;
-      const { stats } = this.#input.logs.get(spec)!;
-      return {
-        kind: 'log',
-        name: spec.path,
-        requests: log.source.requests,
-        lines: stats.lines,
-        brokenLines: stats.brokenLines,
-        brokenLineNumbers: stats.brokenNamed.map(({ line }) => line),
-        outOfOrder: stats.outOfOrder,
-        clients: log.source.clients.size,
-      };
+      partial: stopped === undefined ? null : { reason: stopped, atUs: reached },
+      origins: this.#world.origins,
+      beatsOf: (origin) => this.#probes.beats(origin),
+      pops: this.#flights.popRows(),
+      dns: () => this.#resolvers.summary(),
+      lanes: this.#world.railgunModel,
+      assumptions: [
+        'Latency is from the edge to the origin and back; the way between client and edge is not part of it.',
+        ...(this.#scenario.fidelity === 'wire'
+          ? ['Wire fidelity is not built yet: the link is played at flow fidelity.']
+          : []),
+      ],
     });
   }
 }
@@ -726,22 +473,6 @@ function poolTone({ from, to }: HealthEvent): 'good' | 'bad' | 'neutral' {
   return to === 'degraded' && from === 'critical' ? 'neutral' : 'bad';
 }
 
-const ASSUMED_WORDS: ReadonlyMap<string, string> = new Map([
-  ['country_centroid', 'only the country is known; they stand at a point of it'],
-  ['country_override', 'only the country is known; they stand where the scenario puts it'],
-  ['default_pop', 'nothing says where they are; they are at the default PoP'],
-  ['private_address', 'a private address, which no file can place'],
-  ['loopback_address', 'a loopback address'],
-  ['documentation_address', 'an address from a documentation range'],
-  ['reserved_address', 'an address that is reserved'],
-  ['host_name', 'the log gives a host name instead of an address'],
-  ['no_geo_database', 'no GeoIP file is at hand'],
-  ['not_in_geo_database', 'the GeoIP file does not know the address'],
-  ['unknown_country', 'a country code that is not in the table'],
-  ['unknown_pop', 'a PoP code that is not in the table'],
-  ['pop_not_in_use', 'their PoP is not in use; the nearest one stands in'],
-]);
-
 function spell(target: Target): string {
   return `${target.kind === 'store' ? 'memcached' : target.kind}/${target.name}`;
 }
@@ -758,32 +489,4 @@ function readsLoad(model: Model): boolean {
         balancer.poolSets.some((set) => least(set.steeringPolicy)),
     )
   );
-}
-
-function sum(values: readonly number[]): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
-}
-
-/** Before the first event of the timeline, while faults last, after the last of them. */
-function phasesOf(scenario: Scenario, start: Micros, end: Micros): Phase[] {
-  const events = scenario.timeline.flatMap((event) =>
-    event.kind === 'note' ? [] : [{ event, at: momentOf(event.moment, start) }],
-  );
-  if (events.length === 0) return [{ name: 'before', fromUs: start, toUs: end }];
-  const first = Math.max(start, Math.min(...events.map(({ at }) => at)));
-  let last = 0;
-  for (const { event, at } of events) {
-    const healedAt = events.find((other) => other.event.kind === 'heal' && other.at >= at)?.at;
-    const over = event.kind !== 'fault' ? at : event.forUs > 0 ? at + event.forUs : (healedAt ?? end);
-    last = Math.max(last, over);
-  }
-  const phases: Phase[] = [
-    { name: 'before', fromUs: start, toUs: first },
-    { name: 'during', fromUs: first, toUs: Math.min(last, end) },
-  ];
-  // A single change has no "during": what follows it is after.
-  if (last === first) return [phases[0]!, { name: 'after', fromUs: first, toUs: end }];
-  return last < end ? [...phases, { name: 'after', fromUs: last, toUs: end }] : phases;
 }
