@@ -1,6 +1,6 @@
 /**
  * Finds what would make two runs of one seed differ: a clock, chance, the network, the place the machine stands in (STYLE 4). Only
- * `src/live` and `src/cli` may have them; everyone else is handed `now` and `random`.
+ * `src/live`, `src/drill` and `src/cli` may have them; everyone else is handed `now` and `random`.
  *
  * It reads syntax, not types. A global counts wherever it is used as a value, unless the file declares that name itself; `Date` and
  * `Math` count unless they are used in one of the ways that only compute. Modules of Node are watched by import-rules.ts.
@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import ts from 'typescript';
 
 /** Rooms that pick a world or are one. */
-const FREE_ROOMS: ReadonlySet<string> = new Set(['live', 'cli']);
+const FREE_ROOMS: ReadonlySet<string> = new Set(['live', 'cli', 'drill']);
 /** Rooms where a float may only meet + - * / and what IEEE 754 makes exact: `exp`, `log`, `pow`, `sin` may differ by engine. */
 const EXACT_ROOMS: ReadonlySet<string> = new Set([
   'core',

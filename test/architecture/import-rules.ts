@@ -42,7 +42,11 @@ const ROOMS: Readonly<Record<string, Rights>> = {
   },
   replay: { rooms: ['core', 'config', 'geo', 'health', 'steering', 'edge', 'sim', 'checks'], packages: ['zod'] },
   sweep: { rooms: ['core', ...SIX, 'edge', 'sim', 'checks', 'replay'], packages: 'any', builtins: 'any' },
-  drill: { rooms: ['core', 'config', 'edge', 'live', 'replay', 'checks'], packages: 'any', builtins: 'any' },
+  drill: {
+    rooms: ['core', 'config', 'geo', 'health', 'http1', 'railgun', 'edge', 'sim', 'live', 'replay', 'checks'],
+    packages: 'any',
+    builtins: 'any',
+  },
   cli: { rooms: ['*'], packages: 'any', builtins: 'any' },
 };
 
