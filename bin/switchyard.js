@@ -11,6 +11,22 @@ if (Number(process.versions.node.split('.')[0]) < NEEDED) {
   );
   process.exit(2);
 }
+// A process that passes bytes on makes short-lived objects at a steady rate, and V8 gives those up to 32 MiB. 4 MiB a half fit the
+// processor's cache and cost no more collections that matter, but can only be asked for before V8 starts: the process starts over as itself.
+const YOUNG_SPACE = '--max-semi-space-size';
+if (
+  ['serve', 'listener'].includes(process.argv[2]) &&
+  process.execve !== undefined &&
+  process.channel === undefined &&
+  ![...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((flag) => flag.includes(YOUNG_SPACE))
+) {
+  const flags = [`${YOUNG_SPACE}=4`, ...process.execArgv];
+  try {
+    process.execve(process.execPath, [process.execPath, ...flags, ...process.argv.slice(1)]);
+  } catch {
+    // Not on this system: it works as it is, with a little more memory.
+  }
+}
 // Compiled code is kept between runs in the folder for temporary files: a cold start costs a quarter less.
 module.enableCompileCache?.();
 const inCheckout = existsSync(new URL('../src/cli/main.ts', import.meta.url));

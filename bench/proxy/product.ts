@@ -8,7 +8,6 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { main } from '../../src/cli/main.ts';
 
 const { values } = parseArgs({
   options: {
@@ -52,7 +51,9 @@ const listen =
   values.tls === undefined
     ? ['--listen', values.listen]
     : ['--listen', '127.0.0.1:0', '--listen-tls', values.listen, '--tls-key', key!, '--tls-cert', cert!];
-process.exitCode = await main([
+process.execve!(process.execPath, [
+  process.execPath,
+  new URL('../../bin/switchyard.js', import.meta.url).pathname,
   'serve',
   ...['--config', config, ...listen, '--admin', '127.0.0.1:0', '--workers', values.workers],
   ...['--access-log', join(folder, 'access.ndjson'), '--state', folder],
