@@ -1,6 +1,6 @@
 /**
- * Parity with the public documentation as data: each statement of the behavioural specification (`statements.json`) and each field of the
- * configuration, with the test that proves it. Made from the names and results of a test run, never by hand: a test that proves LB-070
+ * Parity with the public documentation as data: each statement of the two behavioural specifications (`statements.json` for the load
+ * balancer, `railgun-statements.json` for the link) and each field of the configuration, with the test that proves it. Made from the names and results of a test run, never by hand: a test that proves LB-070
  * has a name that begins with LB-070. How it is run and printed is in `parity.ts`.
  */
 
@@ -48,11 +48,11 @@ export interface Field {
   readonly standing: Standing;
 }
 
-/** `LB-093, LB-098 weights` proves two. */
+/** `LB-093, LB-098 weights` proves two, and so does `RG-001 RG-002 the first request`. */
 function numbersOf(test: TestResult): string[] {
   return test.titles.flatMap((title) => {
-    const head = /^LB-\d{3}(?:(?:, | and | )LB-\d{3})*/.exec(title)?.[0] ?? '';
-    return head.match(/LB-\d{3}/g) ?? [];
+    const head = /^(?:LB|RG)-\d{3}(?:(?:, | and | )(?:LB|RG)-\d{3})*/.exec(title)?.[0] ?? '';
+    return head.match(/(?:LB|RG)-\d{3}/g) ?? [];
   });
 }
 
@@ -125,6 +125,15 @@ function testsNaming(object: string, field: string, tests: readonly TestResult[]
       return name.includes(exact) || (word.test(name) && (!COMMON.test(last) || about.test(name)));
     })
     .toSorted((one, other) => rank(one) - rank(other));
+}
+
+/** Several specifications as one. */
+export function joinStatements(...all: readonly Statements[]): Statements {
+  return {
+    required: all.flatMap((one) => one.required),
+    elsewhere: Object.assign({}, ...all.map((one) => one.elsewhere)) as Readonly<Record<string, string>>,
+    sections: all.flatMap((one) => one.sections),
+  };
 }
 
 /** What is wrong, one sentence each; empty when every required statement is proved by tests that passed. */

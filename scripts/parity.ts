@@ -18,6 +18,7 @@ import {
   type Statements,
   type TestResult,
   fieldSections,
+  joinStatements,
   nameOf,
   parityProblems,
   statementSections,
@@ -103,9 +104,9 @@ function page(statements: readonly Section[], fields: readonly Section[]): strin
     '',
     '<!-- Made by `npm run parity` from the tests. Do not edit: `npm test` compares it. -->',
     '',
-    'What the public documentation of the load balancer says, statement by statement (given / when / then; H healthy, U unhealthy, D',
-    'disabled, FB fallback pool), and what this program does about it. A statement is proved by the tests whose names begin with its',
-    'number: the first one is named here. `open` statements belong to parts that are not built yet.',
+    'What the public documentation of the load balancer (LB) and of the Railgun link (RG) says, statement by statement (given / when /',
+    'then; H healthy, U unhealthy, D disabled, FB fallback pool), and what this program does about it. A statement is proved by the tests',
+    'whose names begin with its number: the first one is named here. `open` statements belong to parts that are not built yet.',
     '',
     ...['| section | statements | proved |', '| --- | --- | --- |'],
     ...statements.map(
@@ -164,7 +165,10 @@ const { values } = parseArgs({ options: { check: { type: 'boolean' }, results: {
 const file = values.results ?? join(ROOT, '.tmp/tests.json');
 if (values.results === undefined) freshResults(file);
 const tests = readResults(file);
-const statements = JSON.parse(readFileSync(join(ROOT, 'scripts/statements.json'), 'utf8')) as Statements;
+const [balancing, link] = ['statements.json', 'railgun-statements.json'].map(
+  (name) => JSON.parse(readFileSync(join(ROOT, 'scripts', name), 'utf8')) as Statements,
+);
+const statements = joinStatements(balancing!, link!);
 const bySection = statementSections(statements, tests);
 const byObject = fieldSections(readFields(), tests);
 const made = page(bySection, byObject);

@@ -18,6 +18,7 @@ import { EMPTY_NAT_MAP, type NatMap } from '../core/nat-map.ts';
 import type { Problem } from '../core/problem.ts';
 import { seededRandom } from '../core/random.ts';
 import { RealClock } from '../live/clock.ts';
+import { Activation, activationUrl } from '../live/railgun/activation.ts';
 import { buildOf, type Certificate } from '../live/railgun/identity.ts';
 import { ListenerService } from '../live/railgun/listener-service.ts';
 import { resolveNat } from '../live/railgun/nat-names.ts';
@@ -53,11 +54,23 @@ export async function runListener(flags: ListenerFlags, io: Io): Promise<number>
   let { conf } = read;
   warn(read.warnings, io);
   const write = (line: string): void => io.err(`${new Date().toISOString()} ${line}\n`);
+  const activation = activationOf(conf, (level, line) => {
+    if (level <= conf.logLevel) write(`railgun: ${line}`);
+  });
+  if (activation === 'bad address') {
+    const problem = fileProblem(flags.config, `activate.server "${conf.activateServer}" is no address`);
+    return refuse([problem], flags, io);
+  }
+  // RG-086: before the door is open.
+  const outcome = await activation?.activate(conf.wanPort, conf.wanTls && read.certificate === undefined);
+  if (outcome?.kind === 'refused') return refuse([fileProblem('activation.token', outcome.message)], flags, io);
+  if (outcome?.kind === 'unreachable') write(`railgun: [Activation] ${outcome.message}`);
   const made = await ListenerService.make({
     settings: conf,
     nat: read.nat,
     ca: read.ca,
-    certificate: read.certificate,
+    certificate: outcome?.kind === 'activated' ? (outcome.certificate ?? read.certificate) : read.certificate,
+    activated: outcome?.kind === 'activated',
     clock: new RealClock(),
     random: seededRandom(`${process.pid} ${performance.timeOrigin}`),
     build: buildOf(VERSION),
@@ -80,6 +93,9 @@ export async function runListener(flags: ListenerFlags, io: Io): Promise<number>
   }
   if (conf.pidFile !== '') writeFileSync(conf.pidFile, `${process.pid}\n`);
   const { wan, stats } = addresses;
+  // Port 0 was nothing that a sender could use.
+  if (outcome?.kind === 'activated' && conf.wanPort !== wan.port) await activation?.activate(wan.port, false);
+  activation?.keepAlive(wan.port);
   const ready = {
     ready: true,
     wan: place(wan.address, wan.port),
@@ -120,7 +136,7 @@ export async function runListener(flags: ListenerFlags, io: Io): Promise<number>
       // The second one: no more patience.
       if (ending) return end(service.stop());
       ending = true;
-      end(service.drain());
+      end(service.drain().then(() => activation?.deactivate()));
     };
     const handlers: readonly (readonly [NodeJS.Signals, () => void])[] = [
       ['SIGHUP', () => void reload()],
@@ -140,6 +156,18 @@ export async function runListener(flags: ListenerFlags, io: Io): Promise<number>
     for (const [signal, handler] of handlers) process.on(signal, handler);
     io.interrupted.addEventListener('abort', drain);
   });
+}
+
+/** `undefined`: `activate.server` names nobody, and activation is a matter of the token alone. */
+function activationOf(
+  conf: RailgunConf,
+  say: (level: 0 | 1, line: string) => void,
+): Activation | 'bad address' | undefined {
+  if (conf.activateServer === '') return undefined;
+  const url = activationUrl(conf.activateServer);
+  return url === undefined
+    ? 'bad address'
+    : new Activation(conf, url, { build: buildOf(VERSION), version: VERSION }, say);
 }
 
 async function readFiles(flags: ListenerFlags): Promise<Files | { readonly problems: readonly Problem[] }> {

@@ -6,7 +6,7 @@
  * Assumptions, where the documentation is silent: a connection whose target refuses is reset and not tried elsewhere; connections to a
  * target that falls out of service stay; with none in service a connection is reset.
  */
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, BlockList, connect, createServer, isIP, type Server, type Socket } from 'node:net';
 import { unreachable } from '../core/assert.ts';
 import { micros, US_PER_MS } from '../core/time.ts';
 import {
@@ -35,6 +35,8 @@ export interface L4BalancerOptions {
   readonly policy?: 'round_robin' | 'least_connections';
   /** Payload in either direction sets it back, TCP keep-alive does not (RG-121). */
   readonly idleTimeoutMs?: number;
+  /** Networks that may connect, as the security group in front of it says (RG-119, RG-120); others get no byte. Default: anybody. */
+  readonly allowFrom?: readonly string[];
   readonly onEvent?: (event: L4BalancerEvent) => void;
 }
 
@@ -70,6 +72,7 @@ export async function openL4Balancer(options: L4BalancerOptions): Promise<L4Bala
 export class L4Balancer {
   readonly #options: L4BalancerOptions;
   readonly #idleTimeoutMs: number;
+  readonly #allowed: BlockList | undefined;
   readonly #state: L4Targets;
   readonly #addresses = new Map<string, L4Target>();
   readonly #server: Server;
@@ -83,6 +86,7 @@ export class L4Balancer {
     const { checks = L4_CHECK_DEFAULTS, crossZone = true, policy = 'round_robin' } = options;
     this.#options = options;
     this.#idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
+    this.#allowed = options.allowFrom === undefined ? undefined : networks(options.allowFrom);
     this.#state = new L4Targets({ checks, crossZone, policy });
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
   }
@@ -141,8 +145,11 @@ export class L4Balancer {
   }
 
   #accept(client: Socket): void {
-    this.#accepted += 1;
     client.on('error', () => {});
+    // A real group drops the packets; a process can only hang up at once.
+    if (this.#allowed?.check(client.remoteAddress ?? '', client.remoteFamily === 'IPv6' ? 'ipv6' : 'ipv4') === false)
+      return void client.destroy();
+    this.#accepted += 1;
     const id = this.#connections.size < MAX_CONNECTIONS ? this.#state.choose() : undefined;
     const target = id === undefined ? undefined : this.#addresses.get(id);
     if (target === undefined) {
@@ -256,4 +263,15 @@ function end({ client, server }: Connection): void {
 /** Monotonic: a clock that is set does not make checks late. */
 function now(): ReturnType<typeof micros> {
   return micros(performance.now() * US_PER_MS);
+}
+
+/** `10.0.0.0/8`, `2001:db8::/32`, or an address alone. */
+function networks(texts: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const text of texts) {
+    const [address = '', prefix] = text.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    list.addSubnet(address, Number(prefix ?? (family === 'ipv6' ? 128 : 32)), family);
+  }
+  return list;
 }

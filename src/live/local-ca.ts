@@ -7,11 +7,12 @@
  */
 import 'reflect-metadata';
 import { webcrypto, X509Certificate as NodeCertificate } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import * as x509 from '@peculiar/x509';
+import { makeFolder } from './make-folder.ts';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
@@ -29,6 +30,8 @@ export interface LocalCa {
   contextFor(name: string): Promise<SecureContext>;
   /** The certificate and key themselves, for servers that a test starts. */
   leafFor(names: readonly string[]): Promise<{ readonly cert: string; readonly key: string }>;
+  /** The certificate for a key that never leaves its owner, who proved by a request (PKCS #10, PEM) to have it; undefined: it is none. */
+  sign(request: string, name: string): Promise<string | undefined>;
 }
 
 export type OpenedCa =
@@ -42,7 +45,7 @@ export async function openLocalCa(folder: string): Promise<OpenedCa> {
   const keyFile = join(folder, 'ca.key');
   try {
     const made = await makeCa();
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     // The key first and exclusively: whoever comes second finds it there, and reads.
     writeFileSync(keyFile, made.keyPem, { flag: 'wx', mode: 0o600 });
     writeFileSync(file, made.certificatePem, { mode: 0o644 });
@@ -100,6 +103,22 @@ class LocalAuthority implements LocalCa {
 
   async leafFor(names: readonly string[]): Promise<{ cert: string; key: string }> {
     const keys = (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+    const cert = await this.#issue(names, keys.publicKey);
+    const der = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
+    return { cert, key: x509.PemConverter.encode(der, 'PRIVATE KEY') };
+  }
+
+  async sign(request: string, name: string): Promise<string | undefined> {
+    try {
+      const read = new x509.Pkcs10CertificateRequest(request);
+      if (!(await read.verify())) return undefined;
+      return await this.#issue([name], await read.publicKey.export());
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #issue(names: readonly string[], publicKey: webcrypto.CryptoKey): Promise<string> {
     const now = Date.now();
     const leaf = await x509.X509CertificateGenerator.create({
       serialNumber: serial(),
@@ -109,7 +128,7 @@ class LocalAuthority implements LocalCa {
       notBefore: new Date(now - DAY_MS / 24),
       notAfter: new Date(Math.min(now + LEAF_DAYS * DAY_MS, this.#certificate.notAfter.getTime())),
       signingAlgorithm: ALGORITHM,
-      publicKey: keys.publicKey,
+      publicKey,
       signingKey: this.#key,
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
@@ -119,14 +138,10 @@ class LocalAuthority implements LocalCa {
           names.map((name) => ({ type: isIP(name) === 0 ? ('dns' as const) : ('ip' as const), value: name })),
         ),
         await x509.AuthorityKeyIdentifierExtension.create(this.#certificate.publicKey),
-        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+        await x509.SubjectKeyIdentifierExtension.create(publicKey),
       ],
     });
-    const der = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
-    return {
-      cert: `${leaf.toString('pem')}\n${this.certificatePem}`,
-      key: x509.PemConverter.encode(der, 'PRIVATE KEY'),
-    };
+    return `${leaf.toString('pem')}\n${this.certificatePem}`;
   }
 }
 

@@ -57,6 +57,9 @@ export type LaneState = 'handshake' | 'open' | 'draining' | 'closed';
 
 const EMPTY = new Uint8Array(0);
 
+/** What both ends show of their lane. */
+export type LaneView = Pick<LaneEnd, 'rttUs' | 'credit'>;
+
 export class LaneEnd {
   readonly limits: LaneLimits;
   readonly #options: LaneEndOptions;
@@ -83,8 +86,6 @@ export class LaneEnd {
   #rttUs: number | undefined;
   #calmFrom: Micros;
   #calmCount = 0;
-  #bytesSent = 0;
-  #bytesReceived = 0;
 
   constructor(options: LaneEndOptions, hooks: LaneHooks, now: Micros) {
     this.#options = options;
@@ -130,14 +131,6 @@ export class LaneEnd {
     return this.#rttUs;
   }
 
-  get bytesSent(): number {
-    return this.#bytesSent;
-  }
-
-  get bytesReceived(): number {
-    return this.#bytesReceived;
-  }
-
   /** Bytes that may still be sent, and received: for tests of RG flow control. Never negative. */
   get credit(): { readonly send: number; readonly receive: number } {
     return { send: this.#sendCredit.available, receive: this.#receiveCredit.open };
@@ -146,7 +139,6 @@ export class LaneEnd {
   /** Frames of streams; everything else is dealt with here. Stops when the lane closes. */
   *frames(bytes: Uint8Array, now: Micros): Generator<Frame, void, void> {
     if (this.#state === 'closed') return;
-    this.#bytesReceived += bytes.length;
     this.#heard(now);
     for (const frame of this.#decoder.push(bytes)) {
       const forStream = this.#onFrame(frame, now);
@@ -179,9 +171,7 @@ export class LaneEnd {
   }
 
   transmit(): Uint8Array | undefined {
-    const bytes = this.scheduler.flush();
-    if (bytes !== undefined) this.#bytesSent += bytes.length;
-    return bytes;
+    return this.scheduler.flush();
   }
 
   send(type: number, stream: number, payload: Uint8Array = EMPTY, flags = 0): void {

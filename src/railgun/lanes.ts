@@ -75,6 +75,11 @@ export class LanePool {
     return this.#opening?.lane;
   }
 
+  /** Of the lanes in service, those that take no new streams. */
+  get retiring(): number {
+    return this.#lanes.size - this.#inService();
+  }
+
   /** Opens that failed in a row. */
   get failures(): number {
     return this.#failures;

@@ -26,7 +26,7 @@ import { ErrorCode, type LaneFault } from './faults.ts';
 import { Flag, type Frame, FrameType } from './frame.ts';
 import { type HeadLine, encodeHead, parseHead } from './head.ts';
 import { storableHead } from './head-delta.ts';
-import { LaneEnd, type LaneState, earliest } from './lane-end.ts';
+import { LaneEnd, type LaneState, type LaneView, earliest } from './lane-end.ts';
 import type { ListenerEvent, ListenerOptions, ListenerRules, OriginAnswer, OriginFailure } from './listener-events.ts';
 import { type ListenerStream, ORIGIN_CODES, newListenerStream } from './listener-stream.ts';
 import { Line, type LogLevel, failureLine } from './log-lines.ts';
@@ -92,20 +92,9 @@ export class Listener {
     return this.#streams.size;
   }
 
-  get rttUs(): number | undefined {
-    return this.#lane.rttUs;
-  }
-
-  get bytesSent(): number {
-    return this.#lane.bytesSent;
-  }
-
-  get bytesReceived(): number {
-    return this.#lane.bytesReceived;
-  }
-
-  get credit(): { readonly send: number; readonly receive: number } {
-    return this.#lane.credit;
+  /** Round trip and credit, for whoever watches. */
+  get lane(): LaneView {
+    return this.#lane;
   }
 
   streamState(stream: number): ListenerState {

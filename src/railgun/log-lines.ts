@@ -77,6 +77,9 @@ export const Line = {
     `connection failed ${hostPort(address, port)}/${host}: ${detail === '' ? 'connection reset by peer' : detail}`,
   storeDown: 'memcached: connection failed',
   noAddress: (id: string) => of(id, 'no address for the origin: neither CF-ORIGIN-IP nor the map file gives one'),
+  /** RG-098. */
+  loopHop: (address: string, port: number) =>
+    `the origin ${hostPort(address, port)} is our own public address: without a map.file requests re-enter from outside`,
   laneFault: (why: string) => `WAN connection closed: ${why}`,
   activation: {
     posted: '[Activation] Activation POST completed.',

@@ -14,7 +14,7 @@ import { ErrorCode, type Fault, type LaneFault, faultOfReset, isIdempotent } fro
 import { Flag, type Frame, FrameType } from './frame.ts';
 import { type HeadLine, encodeHead, parseHead, without } from './head.ts';
 import { applyHeadDelta, storableHead } from './head-delta.ts';
-import { LaneEnd, type LaneState, earliest } from './lane-end.ts';
+import { LaneEnd, type LaneState, type LaneView, earliest } from './lane-end.ts';
 import {
   DIGEST_BYTES,
   MAX_PATH,
@@ -96,20 +96,9 @@ export class Sender {
     return Math.max(0, Math.min(this.#lane.limits.maxStreams, this.#lane.peer?.maxStreams ?? 0) - this.#streams.size);
   }
 
-  get rttUs(): number | undefined {
-    return this.#lane.rttUs;
-  }
-
-  get bytesSent(): number {
-    return this.#lane.bytesSent;
-  }
-
-  get bytesReceived(): number {
-    return this.#lane.bytesReceived;
-  }
-
-  get credit(): { readonly send: number; readonly receive: number } {
-    return this.#lane.credit;
+  /** Round trip and credit, for whoever watches. */
+  get lane(): LaneView {
+    return this.#lane;
   }
 
   streamState(stream: number): SenderState {

@@ -4,6 +4,7 @@ import {
   type Statements,
   type TestResult,
   fieldSections,
+  joinStatements,
   parityProblems,
   statementSections,
 } from '../../scripts/parity-table.ts';
@@ -40,6 +41,21 @@ describe('statements and their proofs', () => {
 
   it('one test may prove two', () => {
     expect(problems(test('LB-001, LB-002 both at once'))).toEqual([]);
+  });
+
+  it('the link’s statements stand beside the balancer’s, and their numbers may follow one another with a space', () => {
+    const link: Statements = {
+      required: ['10.1'],
+      elsewhere: {},
+      sections: [{ number: '10.1', title: 'Lanes', statements: { 'RG-001': 'a / b / c', 'RG-002': 'd / e / f' } }],
+    };
+    const both = joinStatements(STATEMENTS, link);
+    const tests = [test('LB-001, LB-002 both'), test('RG-001 RG-002 the first request goes direct')];
+    expect(parityProblems(both, statementSections(both, tests))).toEqual([]);
+    expect(parityProblems(both, statementSections(both, tests.slice(0, 1)))).toEqual([
+      'RG-001 has no proving test: a / b / c',
+      'RG-002 has no proving test: d / e / f',
+    ]);
   });
 
   it('one without a test is named', () => {

@@ -165,7 +165,7 @@ describe('silence', () => {
     expect(pair.sender.state).toBe('open');
     expect(longest).toBeGreaterThan(10_000_000);
     expect(longest).toBeLessThan(20_000_000);
-    expect(pair.sender.rttUs ?? pair.listener.rttUs).toBe(80_000);
+    expect(pair.sender.lane.rttUs ?? pair.listener.lane.rttUs).toBe(80_000);
   });
 
   it('a dead peer: no answer within 10 s of the PING, the lane ends and its streams with it (RG-012)', () => {
@@ -614,7 +614,7 @@ describe('a peer that breaks the protocol: one GOAWAY, no exception, every strea
     const pair = new Pair({ limits: { maxTargetBytes: 1_000 }, origin: () => ({ silent: 'after_connect' }) }).ready();
     const stream = pair.request();
     pair.pump();
-    const before = pair.sender.credit.receive;
+    const before = pair.sender.lane.credit.receive;
     for (let turn = 0; turn < 3; turn += 1) {
       const big = encodeFrame(
         FrameType.response,
@@ -630,7 +630,7 @@ describe('a peer that breaks the protocol: one GOAWAY, no exception, every strea
       pair.request();
     }
     expect(pair.sender.state).toBe('open');
-    expect(before - pair.sender.credit.receive).toBeLessThanOrEqual(2_700);
+    expect(before - pair.sender.lane.credit.receive).toBeLessThanOrEqual(2_700);
   });
 
   it('frames of grease types are ignored in any state, on any stream', () => {

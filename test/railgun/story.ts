@@ -135,10 +135,10 @@ export function playStory(options: StoryOptions): StoryResult {
         }
       }
       pair.run(random.below(4) * 20_000);
-      expect(pair.sender.credit.send).toBeGreaterThanOrEqual(0);
-      expect(pair.sender.credit.receive).toBeGreaterThanOrEqual(0);
-      expect(pair.listener.credit.send).toBeGreaterThanOrEqual(0);
-      expect(pair.listener.credit.receive).toBeGreaterThanOrEqual(0);
+      expect(pair.sender.lane.credit.send).toBeGreaterThanOrEqual(0);
+      expect(pair.sender.lane.credit.receive).toBeGreaterThanOrEqual(0);
+      expect(pair.listener.lane.credit.send).toBeGreaterThanOrEqual(0);
+      expect(pair.listener.lane.credit.receive).toBeGreaterThanOrEqual(0);
       expect(hold.used).toBeLessThanOrEqual(2_000_000);
       if (random.next() < options.trouble * 0.05) break;
     }

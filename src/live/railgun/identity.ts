@@ -1,6 +1,6 @@
 /**
- * Who the ends of a link are, without a control plane (spec 2.3 has one; ours is local): both derive the Railgun's id from the
- * activation token, and the listener makes its own certificate when it is given none.
+ * Who the ends of a link are: both derive the Railgun's id from the activation token, and the listener makes its own certificate when it
+ * is given none and has no control plane to ask (activation.ts).
  *
  * Why a self-signed certificate is enough: SETTINGS carry an HMAC keyed by the token over a value exported from this very TLS
  * session. Someone in the middle has two sessions with two such values and no token, so one end or the other refuses him before a
@@ -44,10 +44,11 @@ export async function makeCertificate(name: string, nowMs: number): Promise<Cert
     keys,
     extensions: [new SubjectAlternativeNameExtension([{ type: 'dns', value: name }])],
   });
-  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
+  return { key: await privateKeyPem(keys.privateKey), cert: cert.toString('pem') };
+}
+
+export async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
+  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key)).toString('base64');
   const lines = pkcs8.match(/.{1,64}/g) ?? [];
-  return {
-    key: `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`,
-    cert: cert.toString('pem'),
-  };
+  return `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`;
 }

@@ -1,4 +1,4 @@
-/** What happened on one link, for metrics, `diagnose` and people. Plain counters; reading them costs nothing. */
+/** What happened on one link, for metrics and people. Plain counters; reading them costs nothing. They outlive a link whose address changes. */
 import { type Fault, faultCode } from '../../railgun/faults.ts';
 import type { Mode } from '../../railgun/messages.ts';
 
@@ -16,6 +16,10 @@ export class LinkCounts {
   /** Bodies of answers, and what of them crossed the lane. */
   bodyBytes = 0;
   wanBytes = 0;
+  /** Lookups of page versions, and how storing them went. */
+  readonly store = { hit: 0, miss: 0, down: 0, stored: 0, refused: 0 };
+  /** CPU spent in the delta codec, milliseconds. */
+  codecMs = 0;
   readonly modes: Record<Mode, number> = { raw: 0, full: 0, delta: 0, same: 0 };
   /** By the reason that the visitor is told. */
   readonly direct = new Map<string, number>();

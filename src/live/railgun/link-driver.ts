@@ -21,6 +21,7 @@ import { ALPN } from '../../railgun/settings.ts';
 import { railgunIdOf } from './identity.ts';
 import { LaneSocket, exporterOf } from './lane-socket.ts';
 import { LinkCounts } from './link-counts.ts';
+import { timedCodec } from './timed-codec.ts';
 import { type PageStore, isThere, lookUp } from './page-store.ts';
 import { Waker } from './waker.ts';
 
@@ -44,6 +45,8 @@ export interface LinkOptions {
   /** False: no TLS, for tests (`wan.tls = 0`). */
   readonly tls?: boolean;
   readonly onEvent?: (event: LinkNews) => void;
+  /** Where to count on; default: from zero. */
+  readonly counts?: LinkCounts;
 }
 
 export type LinkNews =
@@ -64,7 +67,7 @@ export interface LinkSink {
 export type EventOf<K extends SenderLinkEvent['kind']> = Extract<SenderLinkEvent, { kind: K }>;
 
 export class LinkDriver {
-  readonly counts = new LinkCounts();
+  readonly counts: LinkCounts;
   readonly #options: LinkOptions;
   readonly #link: SenderLink;
   readonly #waker: Waker;
@@ -80,6 +83,7 @@ export class LinkDriver {
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.counts = options.counts ?? new LinkCounts();
     const { token, agent, place, random } = options;
     const dictionary = new Dictionary({
       side: 'sender',
@@ -90,7 +94,9 @@ export class LinkDriver {
     this.#link = new SenderLink({
       pool: { ...DEFAULT_LANE_POOL, ...options.pool },
       limits: options.limits ?? RGX_LIMITS,
-      codec: deltaCodec(LOOP_BUDGET_US),
+      codec: timedCodec(deltaCodec(LOOP_BUDGET_US), (ms) => {
+        this.counts.codecMs += ms;
+      }),
       railgunId: railgunIdOf(token),
       ...{ random, token, agent, place, dictionary },
     });
@@ -103,6 +109,11 @@ export class LinkDriver {
   }
   get busy(): number {
     return this.#link.busy;
+  }
+  /** Lanes by what they are at. */
+  get laneStates(): { readonly open: number; readonly opening: number; readonly draining: number } {
+    const { size, retiring, opening } = this.#link.lanes;
+    return { open: size - retiring, opening: opening === undefined ? 0 : 1, draining: retiring };
   }
 
   setEnabled(enabled: boolean): void {
@@ -362,6 +373,7 @@ export class LinkDriver {
 
   #get({ lane, stream, key }: EventOf<'store_get'>): void {
     void lookUp(this.#options.store, key).then((answer) => {
+      this.counts.store[answer.kind] += 1;
       this.#link.dictResult(lane, stream, answer, this.#now);
       this.#dirty.add(lane);
       this.#run();
@@ -371,6 +383,7 @@ export class LinkDriver {
   #set({ key, value, expirationSeconds }: EventOf<'store_set'>): void {
     const { store } = this.#options;
     void store.set(key, value, expirationSeconds).then((ok) => {
+      this.counts.store[ok ? 'stored' : 'refused'] += 1;
       // A value that is not taken by a store that is there (too large for it) is no failure of the store.
       this.#link.dictStored(ok || isThere(store), this.#now);
     });

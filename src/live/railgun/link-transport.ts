@@ -12,12 +12,13 @@ import type { Random } from '../../core/random.ts';
 import type { LanePoolOptions } from '../../railgun/lanes.ts';
 import { CLASSIC_LIMITS, RGX_LIMITS } from '../../railgun/limits.ts';
 import type { Attempt } from '../proxy/brain.ts';
+import { keepYoungSpace } from '../young-space.ts';
 import type { Resolver } from '../proxy/resolver.ts';
 import type { LegResult, LegSink, OriginTransport } from '../proxy/transport.ts';
+import { LinkCounts } from './link-counts.ts';
 import { LinkDriver, type LinkNews } from './link-driver.ts';
 import { LinkLeg, type LinkTarget } from './link-leg.ts';
 import type { PageStore } from './page-store.ts';
-import { keepYoungGenerationSmall } from './young-generation.ts';
 
 /** A Railgun as the configuration names it (`core/model.ts`). */
 export interface LinkAddress {
@@ -26,6 +27,9 @@ export interface LinkAddress {
   readonly port: number;
   readonly activationKey: string;
 }
+
+/** Railguns that are counted; an API can make and delete any number of them. */
+const COUNTED_MAX = 10_000;
 
 /** What the edge's attempts of kind `railgun` carry (`edge/attempts.ts`). */
 export interface RailgunAttempt extends Attempt {
@@ -52,17 +56,27 @@ export interface RailgunTransportOptions {
   readonly pool?: Partial<LanePoolOptions>;
   readonly requestTimeoutMs?: number;
   readonly tls?: boolean;
-  readonly onEvent?: (railgun: string, event: LinkNews) => void;
+  readonly onEvent?: (railgun: string, event: TransportNews) => void;
 }
+
+/** A fall-back begins with the first request that found no lane at all, and ends with the next lane. */
+export type TransportNews =
+  | LinkNews
+  | { readonly kind: 'fallback_started'; readonly reason: string }
+  | { readonly kind: 'fallback_ended'; readonly requests: number };
 
 export class RailgunTransport implements OriginTransport {
   readonly #options: RailgunTransportOptions;
   readonly #links = new Map<string, { readonly address: LinkAddress; readonly driver: LinkDriver }>();
+  /** By railgun, for as long as this process lives: links come and go. */
+  readonly #counts = new Map<string, LinkCounts>();
+  /** Requests that went direct since the last lane was lost, by railgun. */
+  readonly #fallbacks = new Map<string, number>();
   #closed = false;
 
   constructor(options: RailgunTransportOptions) {
     this.#options = options;
-    keepYoungGenerationSmall();
+    keepYoungSpace();
   }
 
   open(attempt: Attempt, sink: LegSink): LegResult {
@@ -73,6 +87,7 @@ export class RailgunTransport implements OriginTransport {
     if (probe !== 'ready') {
       const reason = probe.reason ?? '';
       driver.counts.wentDirect(reason);
+      if (driver.lanes === 0 && reason !== '') this.#fellBack(link.id, reason);
       return { kind: 'fault', fault: 'unavailable', detail: reason };
     }
     const https = direct.tls !== undefined;
@@ -110,7 +125,11 @@ export class RailgunTransport implements OriginTransport {
       ...{ place, store, clock, agent },
       ...(pool === undefined ? {} : { pool }),
       ...(tls === undefined ? {} : { tls }),
-      ...(onEvent === undefined ? {} : { onEvent: (event: LinkNews) => onEvent(address.id, event) }),
+      counts: this.countsOf(address.id),
+      onEvent: (event: LinkNews) => {
+        onEvent?.(address.id, event);
+        if (event.kind === 'lane_ready') this.#returned(address.id);
+      },
     });
     if (this.#closed) driver.close();
     this.#links.set(address.id, { address, driver });
@@ -122,6 +141,7 @@ export class RailgunTransport implements OriginTransport {
     for (const [id, { driver }] of this.#links) {
       if (ids.has(id)) continue;
       this.#links.delete(id);
+      this.#fallbacks.delete(id);
       driver.retire();
     }
   }
@@ -129,6 +149,29 @@ export class RailgunTransport implements OriginTransport {
   /** For metrics, events and `diagnose`. */
   links(): ReadonlyMap<string, LinkDriver> {
     return new Map([...this.#links].map(([id, { driver }]) => [id, driver]));
+  }
+
+  /** What happened on the link of this id so far, whatever became of it. */
+  countsOf(id: string): LinkCounts {
+    const found = this.#counts.get(id) ?? new LinkCounts();
+    if (this.#counts.size < COUNTED_MAX) this.#counts.set(id, found);
+    return found;
+  }
+
+  counts(): ReadonlyMap<string, LinkCounts> {
+    return this.#counts;
+  }
+
+  #fellBack(id: string, reason: string): void {
+    const requests = this.#fallbacks.get(id);
+    this.#fallbacks.set(id, (requests ?? 0) + 1);
+    if (requests === undefined) this.#options.onEvent?.(id, { kind: 'fallback_started', reason });
+  }
+
+  #returned(id: string): void {
+    const requests = this.#fallbacks.get(id);
+    this.#fallbacks.delete(id);
+    if (requests !== undefined) this.#options.onEvent?.(id, { kind: 'fallback_ended', requests });
   }
 
   close(hard: boolean): void {

@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Scheduler } from '../../core/ports.ts';
+import type { OriginRequest } from '../../railgun/origin-request.ts';
 import { encodeJob } from '../../railgun/answer.ts';
 import { ErrorCode, type LaneFault } from '../../railgun/faults.ts';
 import { Listener } from '../../railgun/listener.ts';
@@ -28,6 +29,8 @@ export interface LaneHost {
   /** May change with SIGHUP. */
   readonly store: () => PageStore;
   readonly log: (level: LogLevel, peer: string, line: string) => void;
+  /** A request goes to this origin now. */
+  readonly onOrigin?: (request: OriginRequest) => void;
   /** The sender has proved itself. */
   readonly onReady: (lane: ListenerLane) => void;
   readonly onClosed: (lane: ListenerLane, fault: LaneFault) => void;
@@ -167,6 +170,7 @@ export class ListenerLane {
 
   #ask(event: Extract<ListenerEvent, { kind: 'origin_request' }>): void {
     if (event.attempt === 1) this.#host.stats.started();
+    this.#host.onOrigin?.(event.request);
     const fetch = new Fetch(event.stream, this.#machine, this.#host.clock, () => this.pump());
     this.#fetches.set(event.stream, fetch);
     fetch.start(this.#host.lan, event.request, event.attempt === 2);

@@ -17,14 +17,16 @@ import type { ListenerRules } from '../../railgun/listener-events.ts';
 import { Line, type LogLevel, tagged } from '../../railgun/log-lines.ts';
 import { Stats, type StatsJson } from '../../railgun/stats.ts';
 import { DeltaPool } from '../delta-worker.ts';
+import { keepYoungSpace } from '../young-space.ts';
 import { openStore } from '../stores/open-store.ts';
 import type { Store, StoreEvent } from '../stores/store.ts';
 import { type Certificate, makeCertificate, railgunIdOf } from './identity.ts';
 import { LanPool } from './lan-pool.ts';
 import { DRAIN_US, ListenerServer } from './listener-server.ts';
+import { LoopHops } from './loop-hops.ts';
 import { StatsReporter } from './stats-reporter.ts';
+import { timedCodec } from './timed-codec.ts';
 import { Syslog, syslogTarget } from './syslog.ts';
-import { keepYoungGenerationSmall } from './young-generation.ts';
 
 /** The keys of `railgun.conf` that a running listener uses. */
 export interface ListenerSettings {
@@ -68,6 +70,8 @@ export interface ListenerServiceOptions {
   readonly classic: boolean;
   /** Instead of `memcached.servers`: `memory`, `mock`, `redis://…`. */
   readonly store: string | undefined;
+  /** The control plane has said the id already (activation.ts). */
+  readonly activated?: boolean;
   /** Where lines go besides syslog. */
   readonly write: (line: string) => void;
 }
@@ -78,6 +82,8 @@ const ENCODE_INLINE_BYTES = 200_000;
 const HEAD_ROOM_BYTES = 40_000;
 /** A line at most once in this time for one kind of trouble: a store that is down fails on every request. */
 const REPEAT_MS = 1_000;
+/** Lines remembered for that; each names an address of ours. */
+const SAID_MAX = 64;
 
 export class ListenerService {
   readonly stats = new Stats();
@@ -88,6 +94,9 @@ export class ListenerService {
   readonly #deltas = new DeltaPool();
   readonly #reporter: StatsReporter | undefined;
   readonly #lastSaid = new Map<string, number>();
+  readonly #loops = new LoopHops();
+  /** On this thread; larger pages are another's work. */
+  #codecMs = 0;
   #settings: ListenerSettings;
   #nat: NatMap;
   #store: Store;
@@ -113,7 +122,9 @@ export class ListenerService {
         railgunId: railgunIdOf(token),
         agent: build,
         listenerId: settings.activationRailgunHost.slice(0, 255),
-        codec: deltaCodec(LOOP_BUDGET_US),
+        codec: timedCodec(deltaCodec(LOOP_BUDGET_US), (ms) => {
+          this.#codecMs += ms;
+        }),
         dictionary: this.#dictionary,
         hold: new HoldBudget(HOLD_BUDGET_BYTES),
         rules: this.#rules(),
@@ -125,6 +136,9 @@ export class ListenerService {
         deltas: this.#deltas,
         store: () => this.#store,
         log: (level, peer, line) => this.#laneLine(level, peer, line),
+        onOrigin: ({ address, port }) => {
+          if (this.#loops.saw(address)) this.#seldom(1, `railgun: ${Line.loopHop(address, port)}`);
+        },
       },
       // RG-122: a TCP check of a balancer is not worth a line of its own below debug.
       onRefused: (peer, why) => this.log(5, tagged(peer, `no WAN connection: ${why}`)),
@@ -149,7 +163,7 @@ export class ListenerService {
   /** Everything but the door: `listen` opens that. A store that is not there is no reason to fail; one that is none is. */
   static async make(options: ListenerServiceOptions): Promise<ListenerService | { readonly problem: string }> {
     const { settings, certificate, clock } = options;
-    keepYoungGenerationSmall();
+    keepYoungSpace();
     const made: { service?: ListenerService } = {};
     const opened = openStore(options.store ?? settings.memcachedServers, {
       budgetMs: settings.memcachedTimeoutMs,
@@ -165,12 +179,14 @@ export class ListenerService {
 
   /** Rejects with Node's error (EADDRINUSE). */
   async listen(handle?: Server): Promise<{ readonly wan: AddressInfo; readonly stats: AddressInfo | undefined }> {
-    const { wanIp, wanPort, activationToken } = this.#settings;
+    const { wanIp, wanPort, activationToken, activationRailgunHost } = this.#settings;
+    await this.#loops.learn(activationRailgunHost);
     const wan = await this.server.listen(handle === undefined ? { host: wanIp, port: wanPort } : { handle });
     const stats = await this.#reporter?.start();
     // The thread takes longer to start than a page to encode: it is there before the first large page.
     void this.#deltas.encode({ previous: undefined, current: new Uint8Array(1), allowed: 0, blockMask: 0 });
-    this.log(1, `railgun: ${Line.activation.assigned(Number(railgunIdOf(activationToken)))}`);
+    if (this.#options.activated !== true)
+      this.log(1, `railgun: ${Line.activation.assigned(Number(railgunIdOf(activationToken)))}`);
     return { wan, stats };
   }
 
@@ -218,6 +234,8 @@ export class ListenerService {
       wan_unproven: server.unproven,
       streams: server.busy,
       origin_connections: lan.open,
+      loop_hops: this.#loops.count,
+      codec_us: Math.round(this.#codecMs * 1_000),
     };
     return { ...stats.json(this.#options.clock.now()), ...own, ...memory() };
   }
@@ -242,12 +260,20 @@ export class ListenerService {
 
   /** The machine has looked at the level already. */
   #laneLine(level: LogLevel, peer: string, line: string): void {
-    if (line === Line.storeDown) {
-      const now = this.#options.clock.now() / US_PER_MS;
-      if (now - (this.#lastSaid.get(line) ?? 0) < REPEAT_MS) return;
-      this.#lastSaid.set(line, now);
-    }
-    this.#write(level, tagged(peer, line));
+    if (line !== Line.storeDown || this.#isNews(line)) this.#write(level, tagged(peer, line));
+  }
+
+  #seldom(level: LogLevel, line: string): void {
+    if (level <= this.#settings.logLevel && this.#isNews(line)) this.#write(level, line);
+  }
+
+  /** Of lines that come with every request while something is wrong. */
+  #isNews(line: string): boolean {
+    const now = this.#options.clock.now() / US_PER_MS;
+    if (now - (this.#lastSaid.get(line) ?? 0) < REPEAT_MS) return false;
+    if (this.#lastSaid.size >= SAID_MAX) this.#lastSaid.clear();
+    this.#lastSaid.set(line, now);
+    return true;
   }
 
   #write(level: LogLevel, line: string): void {

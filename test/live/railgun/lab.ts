@@ -28,12 +28,12 @@ import { bareAnswer } from '../../../src/live/proxy/local-answer.ts';
 import { Resolver, systemLookup } from '../../../src/live/proxy/resolver.ts';
 import { buildOf, makeCertificate, railgunIdOf } from '../../../src/live/railgun/identity.ts';
 import { LanPool } from '../../../src/live/railgun/lan-pool.ts';
-import type { LinkNews } from '../../../src/live/railgun/link-driver.ts';
 import {
   type LinkAddress,
   type RailgunAttempt,
   type RailgunTransport,
   type RailgunTransportOptions,
+  type TransportNews,
   createRailgunTransport,
 } from '../../../src/live/railgun/link-transport.ts';
 import { ListenerServer } from '../../../src/live/railgun/listener-server.ts';
@@ -72,9 +72,9 @@ export class Origin {
     });
   }
 
-  static async start(handler: Handler): Promise<Origin> {
+  static async start(handler: Handler, host = '127.0.0.1'): Promise<Origin> {
     const origin = new Origin(handler);
-    await new Promise<void>((resolve) => origin.server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => origin.server.listen(0, host, resolve));
     return origin;
   }
 
@@ -228,9 +228,9 @@ export interface EdgeLab {
   readonly brain: LabBrain;
   readonly transport: RailgunTransport;
   readonly port: number;
-  readonly news: LinkNews[];
+  readonly news: TransportNews[];
   /** Resolves with the first news of this kind after `from` of them. */
-  when(kind: LinkNews['kind'], from?: number): Promise<LinkNews>;
+  when(kind: TransportNews['kind'], from?: number): Promise<TransportNews>;
   stop(): void;
 }
 
@@ -243,7 +243,7 @@ export interface EdgeLabOptions extends Partial<RailgunTransportOptions> {
 }
 
 export async function startEdge(options: EdgeLabOptions): Promise<EdgeLab> {
-  const news: LinkNews[] = [];
+  const news: TransportNews[] = [];
   const waiting: (() => void)[] = [];
   const transport = createRailgunTransport({
     place: 'LHR',
@@ -284,7 +284,7 @@ export async function startEdge(options: EdgeLabOptions): Promise<EdgeLab> {
     },
   });
   const { port } = await engine.listen({ host: '127.0.0.1', port: 0 });
-  const when = async (kind: LinkNews['kind'], from = 0): Promise<LinkNews> => {
+  const when = async (kind: TransportNews['kind'], from = 0): Promise<TransportNews> => {
     for (;;) {
       const found = news.filter((one) => one.kind === kind)[from];
       if (found !== undefined) return found;

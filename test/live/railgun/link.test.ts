@@ -301,6 +301,22 @@ describe('an origin that fails', () => {
     expect(edge.transport.links().get('rg')?.lanes).toBe(1);
   });
 
+  it('RG-033 never finishes accepting within lan.timeout: 522, and the line of the original', async () => {
+    // TCP stands, TLS never does: to whoever waits for a connection it is the same.
+    const hole = createServer(() => {});
+    await new Promise<void>((resolve) => hole.listen(0, '127.0.0.1', resolve));
+    cleanups.push(() => void hole.close());
+    const { port } = hole.address() as AddressInfo;
+    const { listener, get: ask } = await stage({
+      edge: { linkOrigin: { address: '127.0.0.1', port, tls: {} } },
+      listener: { rules: { lanTimeoutUs: 200_000 } },
+    });
+    expect((await ask('/x')).status).toBe(522);
+    expect(listener.log).toContain(
+      `connection failed 127.0.0.1:${port}/www.example.com: dial tcp 127.0.0.1:${port}: i/o timeout`,
+    );
+  });
+
   it('RG-034 takes the request and says nothing for lan.timeout: 524, and the line', async () => {
     const { listener, get: ask } = await stage({
       handler: (request, response) => {

@@ -3,11 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { pageAt } from '../../../src/sim/pages.ts';
 import { type EdgeLab, get, Origin, railgunOf, startEdge, TOKEN } from './lab.ts';
+import { serveSite } from './served.ts';
 
 const BIN = new URL('../../../bin/switchyard.js', import.meta.url).pathname;
 const MEMCACHED = ['/usr/bin/memcached', '/usr/local/bin/memcached'].find((path) => existsSync(path));
@@ -273,3 +275,65 @@ function freePort(): Promise<number> {
     });
   });
 }
+
+describe('activation at the control plane of an edge', () => {
+  async function registered(): Promise<{ served: Awaited<ReturnType<typeof serveSite>>; id: string; conf: string }> {
+    const served = await serveSite();
+    cleanups.push(() => served.end());
+    const { result } = (await served.call('POST', '/client/v4/railguns', { name: 'new' })).body;
+    const conf = `activation.token = ${String(result['activation_key'])}
+activate.server = ${served.admin}
+activation.railgun_host = 127.0.0.1
+log.level = 1
+`;
+    return { served, id: String(result['id']), conf };
+  }
+
+  it('RG-087 the three lines, INI becomes active, the zone is served over it; RG-080 a drain says goodbye', async () => {
+    const { served, id, conf } = await registered();
+    const shown = async (): Promise<unknown> =>
+      (await served.call('GET', `/client/v4/railguns/${id}`)).body.result['status'];
+    expect(await shown()).toBe('initializing');
+    const gun = await listener(conf);
+    await gun.says(
+      /\[Activation\] Activation POST completed\.[^]*\[Activation\] Assigned Railgun ID: \d+[^]*\[Activation\] Acquired cert from server/,
+    );
+    expect(await shown()).toBe('active');
+    const peer = await new Promise<string>((resolve, reject) => {
+      const socket = connectTls({ port: gun.port, ALPNProtocols: ['rgx/1'], rejectUnauthorized: false }, () => {
+        resolve(String(socket.getPeerCertificate().issuer.CN));
+        socket.destroy();
+      });
+      socket.on('error', reject);
+    });
+    expect(peer).toBe('Switchyard local authority');
+
+    await served.call('PATCH', `/client/v4/zones/example.com/railguns/${id}`, { connected: true });
+    await served.linked();
+    expect(railgunOf(await served.ask('link.example.com', '/a'))).toMatch(/^[0-9a-f]{10} /);
+    gun.child.kill('SIGQUIT');
+    expect(await gun.exit).toBe(0);
+    expect(await shown()).toBe('inactive');
+  });
+
+  it('RG-086 a token that the control plane does not know: the documented sentence, code 2, and no open port', async () => {
+    const { conf } = await registered();
+    const wrong = conf.replace(/token = \w+/, `token = ${'w'.repeat(32)}`);
+    await expect(listener(wrong)).rejects.toThrow(/ended with 2: .*Invalid or missing railgun token or tag/s);
+  });
+
+  it('a control plane that cannot be reached keeps nobody from serving', async () => {
+    const gun = await listener('activate.server = http://127.0.0.1:1\nactivation.railgun_host = 127.0.0.1\n');
+    await gun.says(/\[Activation\] 127\.0\.0\.1:1 cannot be asked/);
+    const origin = await site();
+    const edge = await linked(origin, gun.port);
+    expect(railgunOf(await get(edge.port, '/a'))).toMatch(/^[0-9a-f]{10} /);
+  });
+
+  it('a heartbeat finds out that the railgun was deleted', async () => {
+    const { served, id, conf } = await registered();
+    const gun = await listener(`${conf}activation.heartbeat_interval = 1\n`);
+    await served.call('DELETE', `/client/v4/railguns/${id}`);
+    await gun.says(/\[Activation\] Invalid or missing railgun token or tag/);
+  });
+});

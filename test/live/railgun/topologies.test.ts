@@ -1,15 +1,22 @@
 /** The three published topologies on real sockets: T1 in front of a balancer, T2 behind one, T3 with checks and an autoscaling group. */
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { parseRailgunConf } from '../../../src/config/railgun-conf.ts';
+import { EMPTY_NAT_MAP, type NatMap } from '../../../src/core/nat-map.ts';
 import {
   openL4Balancer,
   type L4Balancer,
   type L4BalancerEvent,
   type L4BalancerOptions,
 } from '../../../src/live/l4-balancer.ts';
+import { ListenerService } from '../../../src/live/railgun/listener-service.ts';
+import type { PageStore } from '../../../src/live/railgun/page-store.ts';
+import { chooseNode, type WeightedNode } from '../../../src/live/stores/rendezvous.ts';
 import { pageAt } from '../../../src/sim/pages.ts';
 import { ChaosStore } from './chaos-store.ts';
 import { seededRandom } from '../../../src/core/random.ts';
 import {
+  clock,
   type EdgeLab,
   get,
   type ListenerLab,
@@ -18,6 +25,7 @@ import {
   railgunOf,
   startEdge,
   startListener,
+  TOKEN,
 } from './lab.ts';
 
 const cleanups: (() => void | Promise<void>)[] = [];
@@ -167,6 +175,63 @@ describe('T2: listeners behind a layer-4 balancer', () => {
     expect(await home(edge)).toMatch(expected);
   });
 
+  it('RG-097 one lane and many requests: all load is at one listener, and the statistics of each show it', async () => {
+    const web = await site('web');
+    const guns = [await listener(), await listener(), await listener()];
+    const { balancer, when } = await balanced({ targets: guns.map((gun, i) => target(`rg-${i + 1}`, gun.port)) });
+    await when((events) => [1, 2, 3].every((number) => inService(`rg-${number}`)(events)));
+    const edge = await edgeTo(balancer.port, web);
+    await home(edge);
+    for (let i = 0; i < 30; i += 1) await get(edge.port, `/p${i % 5}`);
+    const shares = guns.map((gun) => gun.stats.json(0 as never)['requests_started'] ?? 0).toSorted((a, b) => b - a);
+    expect(shares).toEqual([expect.any(Number), 0, 0]);
+    expect(shares[0]).toBeGreaterThanOrEqual(30);
+  });
+
+  it('RG-098 without a map a request leaves for the balancer and re-enters from outside: counted, and said', async () => {
+    const lines: string[] = [];
+    // The public address of the site: to the edge it is both, where lanes come in and where requests without the link go.
+    const web = await Origin.start((_request, response) => {
+      response.setHeader('Content-Type', 'text/html');
+      response.end(page);
+    });
+    cleanups.push(() => web.stop());
+    const conf = parseRailgunConf(
+      'railgun.conf',
+      `activation.token = ${TOKEN}
+activation.railgun_host = 127.0.0.1
+memcached.servers = 127.0.0.1:1
+log.level = 1
+wan.ip = 127.0.0.1
+`,
+      'rgx',
+    );
+    if (!conf.ok) throw new Error('the file is right');
+    const make = async (nat: NatMap): Promise<{ edge: EdgeLab; service: ListenerService }> => {
+      const service = await ListenerService.make({
+        settings: { ...conf.value, wanPort: 0 },
+        ...{ nat, ca: undefined, certificate: undefined, clock, random: seededRandom('t2'), build: 'ab12' },
+        ...{ classic: false, store: 'memory', write: (line: string) => void lines.push(line) },
+      });
+      if ('problem' in service) throw new Error(service.problem);
+      cleanups.push(() => service.stop());
+      const { wan } = await service.listen();
+      return { edge: await edgeTo(wan.port, web), service };
+    };
+    const bare = await make(EMPTY_NAT_MAP);
+    await home(bare.edge);
+    expect(bare.service.json()['loop_hops']).toBe(1);
+    expect(lines.filter((line) => line.includes('our own public address'))).toEqual([
+      `railgun: the origin 127.0.0.1:${web.port} is our own public address: without a map.file requests re-enter from outside`,
+    ]);
+    // With a map the web server beside the listener answers, here under another address of this machine.
+    const beside = await Origin.start((_request, response) => response.end(page), '127.0.0.2');
+    cleanups.push(() => beside.stop());
+    const mapped = await make({ entries: new Map(), fallback: { address: '127.0.0.2', port: beside.port } });
+    await home(mapped.edge);
+    expect([mapped.service.json()['loop_hops'], beside.seen.length > 0]).toEqual([0, true]);
+  });
+
   it('RG-104 a balancer that does not pass 2408: all traffic is direct, and complete', async () => {
     const web = await site('web');
     const { balancer } = await balanced({ targets: [] });
@@ -227,4 +292,131 @@ describe('T3: checks on 2408 and a group that replaces the dead', () => {
     }
     expect(events.filter((event) => event.kind === 'out_of_service').length).toBeGreaterThan(0);
   });
+
+  it('RG-115 with 80 and 443 closed to the edge nothing is left when the listeners are gone', async () => {
+    const web = await site('web');
+    const gun = await listener();
+    // Direct: a port where nobody listens. Over the link: the site.
+    const edge = await startEdge({
+      listenerPort: gun.port,
+      originPort: 1,
+      linkOrigin: { address: '127.0.0.1', port: web.port },
+    });
+    cleanups.push(() => edge.stop());
+    await get(edge.port, '/p');
+    await edge.when('lane_ready');
+    expect((await get(edge.port, '/p')).status).toBe(200);
+    gun.stop();
+    await edge.when('lane_closed');
+    for (let i = 0; i < 3; i += 1) expect((await get(edge.port, '/p')).status).toBe(521);
+  });
+
+  it('RG-118 one zone fails: a listener and a store node remain, every page is right, most of what was stored still helps', async () => {
+    const web = await site('web');
+    const nodes = ['a', 'b'].map((name) => ({ name, weight: 1, store: new ChaosStore(seededRandom(name)) }));
+    const spread = new TwoNodes(nodes);
+    const guns = new Map([
+      ['a', await listener({ store: spread })],
+      ['b', await listener({ store: spread })],
+    ]);
+    const { balancer, when } = await balanced({
+      targets: [...guns].map(([zone, gun]) => target(`rg-${zone}`, gun.port, zone)),
+    });
+    await when((all) => inService('rg-a')(all) && inService('rg-b')(all));
+    const edge = await edgeTo(balancer.port, web);
+    await home(edge);
+    const paths = Array.from({ length: 24 }, (_, index) => `/page-${index}`);
+    for (const path of paths) await get(edge.port, path);
+    const lost = [...guns].find(([, gun]) => gun.server.lanes === 1)?.[0] ?? '';
+    const [dead] = nodes.filter((node) => node.name === lost);
+    if (dead === undefined) throw new Error('no lane');
+    guns.get(lost)?.stop();
+    dead.store.mood = 'down';
+    await edge.when('lane_closed');
+    const fresh = await home(edge, '/again');
+    expect(fresh).not.toBe('');
+    const flags: string[] = [];
+    for (const path of paths) {
+      const answer = await get(edge.port, path);
+      expect([answer.status, answer.body.equals(Buffer.from(page))]).toEqual([200, true]);
+      flags.push(railgunOf(answer).split(' ')[3] ?? '');
+    }
+    const found = flags.filter((each) => each === '0030').length;
+    // The keys of one node of two: some are lost, some are there.
+    expect(found).toBeGreaterThan(0);
+    expect(found).toBeLessThan(paths.length);
+    expect(new Set(flags)).toEqual(new Set(['0030', '0010']));
+    // What was lost cost one full transfer; then it is stored on the node that is left.
+    for (const path of paths) expect(railgunOf(await get(edge.port, path)).split(' ')[3]).toBe('0030');
+  });
+
+  it('RG-119 memcached takes connections from the private network alone', async () => {
+    // A memcached that says it stored, behind a group that allows one network.
+    const memcached = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.on('data', () => socket.write('VERSION 1.6\r\n'));
+    });
+    await new Promise<void>((resolve) => memcached.listen(0, '127.0.0.1', resolve));
+    cleanups.push(() => void memcached.close());
+    const to = target('node', (memcached.address() as AddressInfo).port);
+    const guarded = await balanced({ targets: [to], allowFrom: ['127.0.1.0/24'] });
+    await guarded.when(inService('node'));
+    expect(await spoken(guarded.balancer.port, '127.0.1.7')).toBe('VERSION 1.6\r\n');
+    expect(await spoken(guarded.balancer.port, '127.0.0.1')).toBe('');
+  });
+
+  it('RG-120 only the ranges of the edge reach 2408: another address gets no byte, and no lane', async () => {
+    const web = await site('web');
+    const gun = await listener();
+    const { balancer, when } = await balanced({ targets: [target('rg-1', gun.port)], allowFrom: ['127.0.0.1'] });
+    await when(inService('rg-1'));
+    expect(await spoken(balancer.port, '127.0.0.9')).toBe('');
+    expect(gun.server.lanes).toBe(0);
+    const edge = await edgeTo(balancer.port, web);
+    await home(edge);
+    expect(gun.server.lanes).toBe(1);
+  });
 });
+
+/** What somebody at `from` is told by whoever listens there. */
+function spoken(port: number, from: string): Promise<string> {
+  return new Promise((resolve) => {
+    let got = '';
+    const socket = connect({ host: '127.0.0.1', port, localAddress: from }, () => socket.write('version\r\n'));
+    socket.on('data', (bytes) => {
+      got += String(bytes);
+      socket.destroy();
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(got));
+  });
+}
+
+/** Two nodes that hold their own keys each, as a store of several does. */
+class TwoNodes implements PageStore {
+  readonly #nodes: readonly (WeightedNode & { readonly store: ChaosStore })[];
+
+  constructor(nodes: readonly (WeightedNode & { readonly store: ChaosStore })[]) {
+    this.#nodes = nodes;
+  }
+
+  #home(key: string): ChaosStore {
+    const home = chooseNode(this.#nodes, key, (node) => node.store.available);
+    if (home === undefined) throw new Error('both are gone');
+    return home.store;
+  }
+
+  get(key: string): Promise<Uint8Array | undefined> {
+    return this.#home(key).get(key);
+  }
+
+  set(key: string, value: Uint8Array): Promise<boolean> {
+    return this.#home(key).set(key, value);
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#home(key).delete(key);
+  }
+
+  async close(): Promise<void> {}
+}
