@@ -58,6 +58,8 @@ export function processIo(): Io {
     if (error.code === 'EPIPE') process.exit(EXIT.ok);
     throw error;
   });
+  // Whoever read the log has gone: no reason for an edge to go too.
+  process.stderr.on('error', () => {});
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),

@@ -29,8 +29,6 @@ export async function runServe(flags: ServeFlags, io: Io): Promise<number> {
   // A process that is killed some day would not leave its compiled code to the next one, which then needs 30 MiB more.
   flushCompileCache();
   log.info({ version: VERSION, ...ready }, 'serving');
-  io.out(`${JSON.stringify(ready)}\n`);
-
   return new Promise((resolve) => {
     const end = (): void => {
       process.off('SIGTERM', terminate);
@@ -47,5 +45,7 @@ export async function runServe(flags: ServeFlags, io: Io): Promise<number> {
     process.on('SIGTERM', terminate);
     process.on('SIGHUP', reload);
     io.interrupted.addEventListener('abort', terminate);
+    // Last: whoever reads it may send a signal at once.
+    io.out(`${JSON.stringify(ready)}\n`);
   });
 }

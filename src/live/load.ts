@@ -1,31 +1,41 @@
 /**
- * Requests under way, counted per origin and pool in typed arrays: what the least_* policies weigh by (spec 2.4). One edge process is
- * one PoP here, so the PoP of the question plays no part.
+ * Work under way, per origin and pool: what the least_* policies weigh by (spec 2.4). One edge process is one PoP here, so the PoP of
+ * the question plays no part.
  *
- * Places in the arrays are given out by name and kept across configurations, so that a request that began before a reload is taken
- * off where it was put. Open connections are reckoned as the replay does: a connection that was needed at the highest load stays
- * open for the keep-alive time (LIFO), so the highest load of the last 900 s is the number of connections.
+ * Requests are counted in typed arrays. Places are given out by name and kept across configurations, so that a request that began
+ * before a reload is taken off where it was put.
+ *
+ * Connections are the real ones, idle ones included (LB-115), as the pool towards the origins counts them. The replay, which has no
+ * sockets, reckons them: the highest load of the last 900 s, since LIFO keeps that many open. An origin that holds its connections
+ * as long as we do gets the same number in both worlds. One that closes them earlier, or that has just died and come back, has fewer
+ * here, and should: a peak it no longer carries would keep requests from it for a quarter of an hour. Nothing that is compared
+ * request by request hangs on it, since the policy draws by chance. A request over a link has no connection of ours to its origin;
+ * the listener holds one for it, so an origin has at least as many connections as requests.
  *
  * With several workers each adds what the others last told of themselves (`others`): see `cli/serve/fleet.ts`.
  */
 import type { LoadView } from '../core/health-view.ts';
 import type { Model } from '../core/model.ts';
+import type { OpenConnections, OpenCount } from './proxy/open-connections.ts';
 
-/** Spec 6.1. */
-const KEEP_ALIVE_MS = 900_000;
+/** Requests under way and open connections at each place that has any. */
+export type LoadCounts = readonly (readonly [place: string, requests: number, connections: number])[];
+
 const FIRST_SLOTS = 64;
+const NONE: readonly OpenCount[] = [];
 
 export class LoadTable {
   readonly #slots = new Map<string, number>();
-  readonly #nowMs: () => number;
+  readonly #open: OpenConnections;
   #outstanding = new Int32Array(FIRST_SLOTS);
-  #peak = new Int32Array(FIRST_SLOTS);
-  #peakAt = new Float64Array(FIRST_SLOTS);
-  #others = new Int32Array(FIRST_SLOTS);
+  #othersOutstanding = new Int32Array(FIRST_SLOTS);
+  #othersConnections = new Int32Array(FIRST_SLOTS);
   #poolOf = new Int32Array(FIRST_SLOTS);
+  /** By slot of an origin: where its connections are counted, in the newest configuration. */
+  #connectionsTo: (readonly OpenCount[] | undefined)[] = [];
 
-  constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
+  constructor(open: OpenConnections) {
+    this.#open = open;
   }
 
   /** The place of an origin; its pool gets one of its own. */
@@ -35,65 +45,79 @@ export class LoadTable {
   };
 
   begin(target: { readonly slot: number }): void {
-    this.#add(target.slot);
-    this.#add(this.#poolOf[target.slot]!);
+    this.#outstanding[target.slot]! += 1;
+    this.#outstanding[this.#poolOf[target.slot]!]! += 1;
   }
 
   end(target: { readonly slot: number }): void {
-    const pool = this.#poolOf[target.slot]!;
     this.#outstanding[target.slot]! -= 1;
-    this.#outstanding[pool]! -= 1;
+    this.#outstanding[this.#poolOf[target.slot]!]! -= 1;
   }
 
-  /** Of this process alone. */
+  /** Requests of this process alone. */
   own(slot: number): number {
     return this.#outstanding[slot]!;
   }
 
   outstanding(slot: number): number {
-    return this.#outstanding[slot]! + this.#others[slot]!;
+    return this.#outstanding[slot]! + this.#othersOutstanding[slot]!;
   }
 
+  /** Of an origin; a pool has the sum of its origins. */
   connections(slot: number): number {
-    const fresh = this.#nowMs() - this.#peakAt[slot]! <= KEEP_ALIVE_MS;
-    return (fresh ? this.#peak[slot]! : this.#outstanding[slot]!) + this.#others[slot]!;
+    return this.#ownConnections(slot) + this.#othersConnections[slot]!;
   }
 
   /** Own counts that are not zero, for the other workers. */
-  counts(): readonly (readonly [place: string, count: number])[] {
-    const counts: [string, number][] = [];
+  counts(): LoadCounts {
+    const counts: [string, number, number][] = [];
     for (const [place, slot] of this.#slots) {
-      if (this.#outstanding[slot] !== 0) counts.push([place, this.#outstanding[slot]!]);
+      const requests = this.#outstanding[slot]!;
+      const connections = this.#poolOf[slot] === -1 ? 0 : this.#ownConnections(slot);
+      if (requests !== 0 || connections !== 0) counts.push([place, requests, connections]);
     }
     return counts;
   }
 
   /** What all other workers have under way, as last told. */
-  setOthers(counts: readonly (readonly [place: string, count: number])[]): void {
-    this.#others.fill(0);
-    for (const [place, count] of counts) {
+  setOthers(counts: LoadCounts): void {
+    this.#othersOutstanding.fill(0);
+    this.#othersConnections.fill(0);
+    for (const [place, requests, connections] of counts) {
       const slot = this.#slots.get(place);
-      if (slot !== undefined) this.#others[slot] = count;
+      if (slot === undefined) continue;
+      this.#othersOutstanding[slot] = requests;
+      this.#othersConnections[slot] = connections;
     }
   }
 
   /** The counts as steering asks for them, for one configuration. */
   view(model: Model): LoadView {
     const pools = Int32Array.from(model.pools, (pool) => this.#place(pool.id, -1));
-    const origins = model.pools.map((pool) => Int32Array.from(pool.origins, ({ name }) => this.slotOf(pool.id, name)));
+    const origins = model.pools.map((pool) =>
+      Int32Array.from(pool.origins, ({ name, address, port }) => {
+        const slot = this.slotOf(pool.id, name);
+        // Port 0 is 80 or 443, as the client's own connection is.
+        this.#connectionsTo[slot] = (port === 0 ? [80, 443] : [port]).map((each) => this.#open.to(address, each));
+        return slot;
+      }),
+    );
     return {
       poolOutstanding: (pool) => this.outstanding(pools[pool]!),
-      poolConnections: (pool) => this.connections(pools[pool]!),
+      poolConnections: (pool) => {
+        let sum = 0;
+        for (const slot of origins[pool]!) sum += this.connections(slot);
+        return sum;
+      },
       originOutstanding: (pool, origin) => this.outstanding(origins[pool]![origin]!),
       originConnections: (pool, origin) => this.connections(origins[pool]![origin]!),
     };
   }
 
-  #add(slot: number): void {
-    const load = (this.#outstanding[slot]! += 1);
-    if (load < this.#peak[slot]!) return;
-    this.#peak[slot] = load;
-    this.#peakAt[slot] = this.#nowMs();
+  #ownConnections(slot: number): number {
+    let open = 0;
+    for (const count of this.#connectionsTo[slot] ?? NONE) open += count.open;
+    return Math.max(open, this.#outstanding[slot]!);
   }
 
   #place(name: string, pool: number): number {
@@ -113,11 +137,24 @@ export class LoadTable {
       return to;
     };
     this.#outstanding = ints(this.#outstanding);
-    this.#peak = ints(this.#peak);
-    this.#others = ints(this.#others);
+    this.#othersOutstanding = ints(this.#othersOutstanding);
+    this.#othersConnections = ints(this.#othersConnections);
     this.#poolOf = ints(this.#poolOf);
-    const at = new Float64Array(size);
-    at.set(this.#peakAt);
-    this.#peakAt = at;
   }
+}
+
+/** What several workers have together. */
+export function sumOfCounts(all: readonly LoadCounts[]): LoadCounts {
+  const sums = new Map<string, [string, number, number]>();
+  for (const counts of all) {
+    for (const [place, requests, connections] of counts) {
+      const sum = sums.get(place);
+      if (sum === undefined) sums.set(place, [place, requests, connections]);
+      else {
+        sum[1] += requests;
+        sum[2] += connections;
+      }
+    }
+  }
+  return [...sums.values()];
 }

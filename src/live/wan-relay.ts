@@ -27,6 +27,8 @@ export interface WanRelayOptions {
   readonly shape: WanShape;
   /** Only jitter draws from it. */
   readonly random: Random;
+  /** `coarse`: deliveries by timers alone, a millisecond more or less, and no processor burnt for the rest; for many relays at once. */
+  readonly precision?: 'fine' | 'coarse';
 }
 
 export interface DirectionStats {
@@ -74,6 +76,7 @@ export async function openWanRelay(options: WanRelayOptions): Promise<WanRelay> 
 export class WanRelay {
   readonly #options: WanRelayOptions;
   #shape: WanShape;
+  #target: WanRelayOptions['target'];
   #server: Server | undefined;
   #port: number;
   readonly #connections = new Set<Connection>();
@@ -90,6 +93,7 @@ export class WanRelay {
   constructor(options: WanRelayOptions) {
     this.#options = options;
     this.#shape = checked(options.shape);
+    this.#target = options.target;
     this.#port = options.listen?.port ?? 0;
   }
 
@@ -101,6 +105,11 @@ export class WanRelay {
   set(shape: WanShape): void {
     this.#shape = checked(shape);
     this.#pump();
+  }
+
+  /** Connections from now on lead there; open ones stay. Undefined: where they led at first. */
+  retarget(target: WanRelayOptions['target'] | undefined): void {
+    this.#target = target ?? this.#options.target;
   }
 
   /** Reset every open connection at both ends. New ones are taken. */
@@ -196,7 +205,7 @@ export class WanRelay {
       client.resetAndDestroy();
       return;
     }
-    const { host, port } = this.#options.target;
+    const { host, port } = this.#target;
     const random = this.#options.random.fork(`connection-${this.#accepted}`);
     const handshakeMs = this.#shape.handshake === false ? 0 : this.#roundTripMs;
     const held = this.#stopped.has('to_target');
@@ -321,6 +330,7 @@ export class WanRelay {
   get #precision(): Precision {
     const delays = [this.#shape.toTarget.delayMs, this.#shape.toClient.delayMs].filter((ms) => ms > 0);
     const least = Math.min(...delays);
+    if (this.#options.precision === 'coarse') return { earlyMs: MOST_EARLY_MS, pauseMs: Infinity };
     return { earlyMs: Math.min(MOST_EARLY_MS, EARLY_SHARE * least), pauseMs: Math.min(PAUSE_MS, PAUSE_SHARE * least) };
   }
 }

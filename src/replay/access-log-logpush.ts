@@ -32,6 +32,7 @@ const HOST = 6;
 const TARGET = 7;
 const STATUS = 8;
 const SIZE = 9;
+const OUTCOME = 10;
 
 const WANTED: readonly (readonly [string, number])[] = [
   ['ClientIP', CLIENT],
@@ -43,6 +44,7 @@ const WANTED: readonly (readonly [string, number])[] = [
   ['ClientRequestURI', TARGET],
   ['EdgeResponseStatus', STATUS],
   ['EdgeResponseBytes', SIZE],
+  ['outcome', OUTCOME],
 ];
 
 const LONGEST = 19;
@@ -51,13 +53,19 @@ const NAMES: readonly Uint8Array[] = WANTED.map(([name]) => new TextEncoder().en
 const BY_ENDING = new Uint8Array((LONGEST + 1) * 256);
 for (const [name, key] of WANTED) BY_ENDING[name.length * 256 + name.charCodeAt(name.length - 1)] = key;
 
-/** Fills `fields`; a reason when the line is broken. Values that are absent or null keep start = end. */
+/** What `serve` logs of what came to it and was no request: another edge would refuse it as well. */
+const REFUSED = new TextEncoder().encode('"refused"');
+
+/**
+ * Fills `fields`; a reason when the line is broken, `nothing_asked` when it is whole but holds no request. Values that are absent or null
+ * keep start = end.
+ */
 export function readLogpushLine(
   bytes: Uint8Array,
   start: number,
   end: number,
   fields: LineFields,
-): BrokenReason | undefined {
+): BrokenReason | 'nothing_asked' | undefined {
   fields.clientStart = fields.clientEnd = start;
   fields.hostStart = fields.hostEnd = start;
   fields.methodStart = fields.methodEnd = start;
@@ -67,6 +75,7 @@ export function readLogpushLine(
   fields.status = 0;
   fields.size = 0;
   let time: BrokenReason | undefined = 'no_time';
+  let refused = false;
   let at = blank(bytes, start + 1, end);
   if (bytes[at] === 0x7d) return at + 1 === end ? 'no_client' : 'not_json';
   for (;;) {
@@ -82,6 +91,7 @@ export function readLogpushLine(
     if (at === -1) return 'not_json';
     const key = keyOf(bytes, nameStart, nameEnd);
     if (key === TIME) time = readTime(bytes, valueStart, at, fields);
+    else if (key === OUTCOME) refused = isText(REFUSED, bytes, valueStart, at);
     else if (key !== 0) note(key, bytes, valueStart, at, fields);
     at = blank(bytes, at, end);
     if (bytes[at] === COMMA && at < end) {
@@ -94,6 +104,7 @@ export function readLogpushLine(
   const client = fields.clientEnd - fields.clientStart;
   if (client === 0 || client > MAX_CLIENT_BYTES) return 'no_client';
   if (time !== undefined) return time;
+  if (refused) return 'nothing_asked';
   splitUrl(bytes, fields);
   return undefined;
 }
@@ -208,9 +219,13 @@ function keyOf(bytes: Uint8Array, start: number, end: number): number {
   if (length > LONGEST || length === 0) return 0;
   const key = BY_ENDING[length * 256 + bytes[end - 1]!]!;
   if (key === 0) return 0;
-  const name = NAMES[key - 1]!;
-  for (let i = 0; i < length; i++) if (name[i] !== bytes[start + i]) return 0;
-  return key;
+  return isText(NAMES[key - 1]!, bytes, start, end) ? key : 0;
+}
+
+function isText(text: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (text.length !== end - start) return false;
+  for (let i = 0; i < text.length; i++) if (text[i] !== bytes[start + i]) return false;
+  return true;
 }
 
 function blank(bytes: Uint8Array, start: number, end: number): number {

@@ -196,6 +196,13 @@ describe('Logpush', () => {
     Nothing: null,
   };
 
+  it('what an edge of ours refused was no request, and is neither played nor broken', () => {
+    const refused = { ...full, outcome: 'refused', ClientRequestMethod: '', ClientRequestHost: '' };
+    const served = { ...full, outcome: 'served' };
+    const { entries, stats } = parse(`${JSON.stringify(refused)}\n${JSON.stringify(served)}\n`);
+    expect([entries.length, stats.brokenLines, stats.withoutRequest]).toEqual([1, 0, 1]);
+  });
+
   it('a full line', () => {
     expect(parse(`${JSON.stringify(full)}\n`).entries).toEqual([
       {

@@ -1,5 +1,5 @@
 /**
- * The admin port: metrics, liveness, explanations, events. Loopback by default; anywhere else it wants a token. Another origin's page
+ * The admin port: metrics, liveness, explanations, events, and the control API (`src/api`). Loopback by default; anywhere else it wants a token. Another origin's page
  * in a browser may not use it either: requests with a foreign Host or Origin are refused.
  */
 import { timingSafeEqual } from 'node:crypto';
@@ -8,9 +8,12 @@ import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
+import { listenerApi, operatorApi } from '../../api/app.ts';
+import { internalError, unauthenticated } from '../../api/envelope.ts';
 import type { Problem } from '../../core/problem.ts';
 import { explainRequest } from '../../edge/explain-request.ts';
 import { describeOrigin, describePool } from '../../health/describe.ts';
+import { controlPorts } from './control.ts';
 import { FAMILIES, HISTOGRAMS } from './counters.ts';
 import type { EdgeEvent } from './events.ts';
 import { type Endpoint, isLoopback } from './options.ts';
@@ -67,13 +70,20 @@ export function adminApp(service: EdgeService): Hono {
     app.get(`${prefix}/livez`, alive);
     app.get(`${prefix}/readyz`, ready);
   }
+  const control = controlPorts(service);
   app.use('*', async (c, next) => {
     // Attack: a page on another site lets the browser ask 127.0.0.1, by a name that it has pointed here (DNS rebinding).
     if (local && !isOwnName(c.req.header('host') ?? '')) return c.json({ error: 'unknown host' }, 403);
     const origin = c.req.header('origin');
     if (origin !== undefined && origin !== `http://${c.req.header('host')}`)
       return c.json({ error: 'foreign origin' }, 403);
-    if (adminToken !== '' && !bears(c.req.header('authorization') ?? '', adminToken)) {
+    return next();
+  });
+  // Listeners have no token of ours, and their own is their authority.
+  app.route('/', listenerApi(control));
+  app.use('*', async (c, next) => {
+    if (adminToken !== '' && !bears(credentialOf(c), adminToken)) {
+      if (c.req.path.startsWith('/client/v4/')) return unauthenticated(c);
       return c.json({ error: 'a token is needed' }, 401, { 'WWW-Authenticate': 'Bearer' });
     }
     return next();
@@ -92,15 +102,24 @@ export function adminApp(service: EdgeService): Hono {
     return 'problem' in explained ? c.json({ error: explained.problem }, 400) : c.json(explained);
   });
   app.get('/_switchyard/events', (c) => eventStream(c, service));
+  app.route('/', operatorApi(control));
   app.notFound((c) => c.json({ error: 'there is nothing here', try: ROUTES }, 404));
   app.onError((error, c) => {
     service.log.error({ err: error }, 'our own mistake: an admin request was answered with 500');
-    return c.json({ error: 'internal error' }, 500);
+    return c.req.path.startsWith('/client/v4/') ? internalError(c) : c.json({ error: 'internal error' }, 500);
   });
   return app;
 }
 
-const ROUTES = ['/metrics', '/_switchyard/health', '/_switchyard/explain', '/_switchyard/events', '/livez', '/readyz'];
+const ROUTES = [
+  '/client/v4/railguns',
+  '/metrics',
+  '/_switchyard/health',
+  '/_switchyard/explain',
+  '/_switchyard/events',
+  '/livez',
+  '/readyz',
+];
 
 function healthOf(service: EdgeService): object {
   const { board } = service.health;
@@ -167,8 +186,14 @@ function isOwnName(host: string): boolean {
   return name === 'localhost' || name === '127.0.0.1' || name === '[::1]' || name.startsWith('127.');
 }
 
-function bears(authorization: string, token: string): boolean {
-  const given = Buffer.from(authorization.replace(/^Bearer /i, ''));
+/** As clients of the public API send it: a bearer token, or a key beside an address. */
+function credentialOf(c: Context): string {
+  const bearer = (c.req.header('authorization') ?? '').replace(/^Bearer /i, '');
+  return bearer || (c.req.header('x-auth-key') ?? c.req.header('x-auth-user-service-key') ?? '');
+}
+
+function bears(credential: string, token: string): boolean {
+  const given = Buffer.from(credential);
   const wanted = Buffer.from(token);
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }

@@ -8,7 +8,6 @@ import { ClientMemo, type Edge } from '../../edge/edge.ts';
 import type { EdgeErrorCode } from '../../edge/error-page.ts';
 import type { Flight } from '../../edge/flight.ts';
 import { attemptFailed, handleRequest, settle } from '../../edge/handle-request.ts';
-import type { MessageFault } from '../../http1/faults.ts';
 import type { RequestHead, ResponseHead } from '../../http1/head.ts';
 import type { ResponseEdit } from '../../http1/write-head.ts';
 import { accessLine, emptyAccessEntry } from '../../live/access-log.ts';
@@ -20,8 +19,11 @@ import type {
   ExchangeReport,
   LocalAnswer,
   ProxyBrain,
+  RefusalFault,
+  RefusedRequest,
 } from '../../live/proxy/brain.ts';
 import type { EdgeCounters } from './counters.ts';
+import { httpsRedirect } from './https-redirect.ts';
 
 export interface BrainPorts {
   readonly edge: Edge;
@@ -29,6 +31,8 @@ export interface BrainPorts {
   readonly now: () => Micros;
   /** Undefined: no access log. */
   readonly log: LineFile | undefined;
+  /** Port to which `always_use_https` sends requests in clear text; 0 = none asks for it, or there is no such port. */
+  readonly httpsPort?: () => number;
   /** A request was tried again elsewhere. */
   readonly onFailover: (flight: Flight, from: string, error: EdgeErrorCode | undefined) => void;
 }
@@ -38,6 +42,7 @@ export class EdgeBrain implements ProxyBrain<Flight> {
   readonly #counters: EdgeCounters;
   readonly #now: () => Micros;
   readonly #log: LineFile | undefined;
+  readonly #httpsPort: () => number;
   readonly #onFailover: BrainPorts['onFailover'];
   readonly #entry = emptyAccessEntry();
 
@@ -46,10 +51,16 @@ export class EdgeBrain implements ProxyBrain<Flight> {
     this.#counters = ports.counters;
     this.#now = ports.now;
     this.#log = ports.log;
+    this.#httpsPort = ports.httpsPort ?? (() => 0);
     this.#onFailover = ports.onFailover;
   }
 
   route(head: RequestHead, client: ClientInfo): Flight | LocalAnswer {
+    const httpsPort = client.scheme === 'http' ? this.#httpsPort() : 0;
+    if (httpsPort !== 0) {
+      const redirect = httpsRedirect(this.#edge, head, client, this.#now(), httpsPort);
+      if (redirect !== undefined) return redirect;
+    }
     const made = handleRequest(this.#edge, head, client, this.#now());
     if (made.kind === 'forward') this.#counters.attempted(made.target!);
     return made;
@@ -87,7 +98,7 @@ export class EdgeBrain implements ProxyBrain<Flight> {
     if (this.#log !== undefined) this.#write(this.#log, flight, report);
   }
 
-  refused(status: number, fault: MessageFault | 'timeout' | 'overloaded', _client: ClientInfo): LocalAnswer {
+  refused(status: number, fault: RefusalFault, _client: ClientInfo): LocalAnswer {
     this.#counters.add('switchyard_refused_requests_total', { fault });
     const retry = status === 503 ? 'Retry-After: 1\r\n' : '';
     return {
@@ -98,13 +109,38 @@ export class EdgeBrain implements ProxyBrain<Flight> {
     };
   }
 
+  /** What never came to `route` is in the log with what could be read of it. */
+  unrouted({ client, status, fault, seen, responseBytes }: RefusedRequest): void {
+    if (this.#log === undefined) return;
+    const now = this.#now();
+    const unknown = emptyAccessEntry();
+    this.#log.add(
+      accessLine({
+        ...unknown,
+        clientAddress: client.address,
+        clientCountry: 'xx',
+        host: seen.host,
+        method: seen.method,
+        target: seen.target,
+        protocol: seen.protocol,
+        scheme: client.scheme,
+        startUs: now,
+        endUs: now,
+        status,
+        responseBytes,
+        because: fault,
+        outcome: 'refused',
+      }),
+    );
+  }
+
   #write(log: LineFile, flight: Flight | undefined, report: ExchangeReport): void {
     const entry = this.#entry;
     const { head, client } = report;
     entry.host = head.host;
     entry.method = head.method;
     entry.target = head.target;
-    entry.protocol = head.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+    entry.protocol = client.http2 === true ? 'HTTP/2' : head.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
     entry.scheme = client.scheme;
     entry.requestBytes = report.requestBytes;
     entry.status = report.status;

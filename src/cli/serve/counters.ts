@@ -9,6 +9,7 @@ import type { Flight } from '../../edge/flight.ts';
 import { ATTEMPT_FAULTS, type AttemptFault } from '../../edge/retry.ts';
 import { CounterTable, type Family, type HistogramFamily } from '../../live/counter-table.ts';
 import type { ExchangeReport } from '../../live/proxy/brain.ts';
+import { LINK_FAMILIES } from './link-metrics.ts';
 
 const counter = (name: string, help: string, ...labels: string[]): Family => ({ name, help, kind: 'counter', labels });
 const gauge = (name: string, help: string, ...labels: string[]): Family => ({ name, help, kind: 'gauge', labels });
@@ -50,6 +51,7 @@ export const FAMILIES: readonly Family[] = [
   counter('switchyard_mistakes_total', 'Our own mistakes: see the log.'),
   counter('process_cpu_seconds_total', 'CPU of all processes, user and system.'),
   gauge('process_resident_memory_bytes', 'Memory of all processes.'),
+  ...LINK_FAMILIES,
 ];
 
 const DURATION: HistogramFamily = {

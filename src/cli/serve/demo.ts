@@ -68,7 +68,8 @@ function configuration(origins: readonly DemoOrigin[]): string {
         region_pools: { ENAM: ['america', 'europe'], WNAM: ['america', 'europe'] },
         session_affinity: 'cookie',
         session_affinity_ttl: 1800,
-        session_affinity_attributes: { zero_downtime_failover: 'sticky' },
+        // Not `Auto`, which is `SameSite=None` here (LB-178): no browser keeps that without `Secure`.
+        session_affinity_attributes: { zero_downtime_failover: 'sticky', samesite: 'Lax', secure: 'Never' },
         adaptive_routing: { failover_across_pools: true },
       },
     ],

@@ -7,22 +7,29 @@ export interface EdgeEvent {
   readonly id: number;
   /** RFC 3339. */
   readonly at: string;
-  readonly kind: 'health' | 'failover' | 'reload' | 'worker' | 'log' | 'state';
+  readonly kind: 'health' | 'failover' | 'lane' | 'reload' | 'worker' | 'log' | 'state' | 'railgun';
   readonly [key: string]: unknown;
 }
 
 const KEPT = 1_000;
 /** Listeners at once: each is a browser tab or a curl. */
 const LISTENERS_MAX = 256;
-/** One event a second for each pair of origins that requests move between. */
+/** One event a second for each pair of origins that requests move between, and for each thing that lanes do. */
 const FAILOVER_EVERY_MS = 1_000;
 /** Pairs counted at once; more are told as they come, without counting. */
 const PAIRS_MAX = 1_024;
 
+interface Counted {
+  readonly kind: EdgeEvent['kind'];
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly unit: string;
+  count: number;
+}
+
 export class EventHub {
   readonly #kept: EdgeEvent[] = [];
   readonly #listeners = new Set<(event: EdgeEvent) => void>();
-  readonly #failovers = new Map<string, { facts: Readonly<Record<string, unknown>>; count: number }>();
+  readonly #counted = new Map<string, Counted>();
   #timer: NodeJS.Timeout | undefined;
   #last = 0;
 
@@ -34,18 +41,22 @@ export class EventHub {
     for (const listener of this.#listeners) listener(event);
   }
 
-  /** Many requests may fail over in one moment: told once, with their number. */
   failover(facts: Readonly<Record<string, unknown>>): void {
-    const key = JSON.stringify(facts);
-    const known = this.#failovers.get(key);
+    this.counted('failover', facts, 'requests');
+  }
+
+  /** What may happen many times in one moment: told once, then at the end of the second with its number, under the name `unit`. */
+  counted(kind: EdgeEvent['kind'], facts: Readonly<Record<string, unknown>>, unit: string): void {
+    const key = JSON.stringify([kind, facts]);
+    const known = this.#counted.get(key);
     if (known !== undefined) {
       known.count += 1;
       return;
     }
-    if (this.#failovers.size >= PAIRS_MAX) return;
+    if (this.#counted.size >= PAIRS_MAX) return;
     // The first is told at once; what follows within the second is told at its end.
-    this.#failovers.set(key, { facts, count: 0 });
-    this.tell('failover', { ...facts, requests: 1 });
+    this.#counted.set(key, { kind, facts, unit, count: 0 });
+    this.tell(kind, { ...facts, [unit]: 1 });
     if (this.#timer !== undefined) return;
     this.#timer = setTimeout(() => this.#endSecond(), FAILOVER_EVERY_MS);
     this.#timer.unref();
@@ -74,8 +85,8 @@ export class EventHub {
 
   #endSecond(): void {
     this.#timer = undefined;
-    const counted = [...this.#failovers.values()];
-    this.#failovers.clear();
-    for (const { facts, count } of counted) if (count > 0) this.tell('failover', { ...facts, requests: count });
+    const counted = [...this.#counted.values()];
+    this.#counted.clear();
+    for (const { kind, facts, unit, count } of counted) if (count > 0) this.tell(kind, { ...facts, [unit]: count });
   }
 }

@@ -17,12 +17,14 @@ import type { Problem } from '../../core/problem.ts';
 import { snapshotOf } from '../../health/snapshot.ts';
 import type { HealthBoard } from '../../health/view.ts';
 import type { Samples } from '../../live/counter-table.ts';
+import { type LoadCounts, sumOfCounts } from '../../live/load.ts';
 import type { Configuration } from './configuration.ts';
 import { FAMILIES, HISTOGRAMS } from './counters.ts';
 import type { EventHub } from './events.ts';
 import type { Groundwork } from './ground.ts';
+import { tellLink } from './link-news.ts';
 import type { RecordedProbe } from './health.ts';
-import type { Counts, FromWorker, SharedSession, ToWorker } from './messages.ts';
+import type { FromWorker, SharedSession, ToWorker } from './messages.ts';
 import type { EdgeNode } from './node.ts';
 import type { Endpoint, ServeOptions } from './options.ts';
 import { type Addresses, type DataPlane, listenProblem } from './plane.ts';
@@ -56,7 +58,7 @@ interface Member {
   readonly startedAt: number;
   up: boolean;
   samples: Samples;
-  counts: Counts;
+  counts: LoadCounts;
 }
 
 export class Fleet implements DataPlane {
@@ -143,7 +145,7 @@ export class Fleet implements DataPlane {
     return [[...this.#retired], ...[...this.#members.values()].map((member) => member.samples)];
   }
 
-  reopenLogs(): void {
+  reopenFiles(): void {
     for (const { worker } of this.#members.values()) send(worker, { kind: 'reopen' });
   }
 
@@ -222,6 +224,9 @@ export class Fleet implements DataPlane {
       case 'failover':
         events.failover(message.facts);
         return;
+      case 'railgun':
+        tellLink(events, message.facts);
+        return;
       case 'told':
         this.#tell(message.level, message.text);
     }
@@ -265,15 +270,11 @@ export class Fleet implements DataPlane {
   }
 
   #shareLoad(): void {
-    const all = new Map<string, number>();
-    for (const { counts } of this.#members.values()) {
-      for (const [place, count] of counts) all.set(place, (all.get(place) ?? 0) + count);
-    }
-    this.#given.node.load.setOthers([...all]);
-    for (const { worker, counts } of this.#members.values()) {
-      const own = new Map(counts);
-      const others = [...all].map(([place, count]) => [place, count - (own.get(place) ?? 0)] as const);
-      send(worker, { kind: 'load', others });
+    const members = [...this.#members.values()];
+    this.#given.node.load.setOthers(sumOfCounts(members.map(({ counts }) => counts)));
+    for (const member of members) {
+      const others = sumOfCounts(members.filter((each) => each !== member).map(({ counts }) => counts));
+      send(member.worker, { kind: 'load', others });
     }
   }
 

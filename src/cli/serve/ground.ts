@@ -43,14 +43,16 @@ export async function layGround(
       problems.push(trouble(options.originCa, `the file cannot be read: ${(error as Error).message}`));
     }
   }
-  if (problems.length > 0) return { problems };
   const folder = stateFolder(options.state);
   let secret = given.cookieSecret;
   if (secret === undefined) {
     const kept = cookieSecret(folder);
     secret = kept.secret;
-    if (kept.warning !== '') warn(kept.warning);
+    if (kept.unusable !== '' && options.state !== undefined) {
+      problems.push({ ...trouble('--state', kept.unusable), hint: 'name a folder that can be written' });
+    } else if (kept.warning !== '') warn(kept.warning);
   }
+  if (problems.length > 0) return { problems };
   return {
     ground: {
       seed: given.seed ?? options.seed ?? randomBytes(8).toString('hex'),

@@ -7,8 +7,9 @@ import type { Random } from '../../core/random.ts';
 import type { Attempt } from '../../live/proxy/brain.ts';
 import { Resolver, systemLookup } from '../../live/proxy/resolver.ts';
 import type { LegResult, LegSink, OriginTransport } from '../../live/proxy/transport.ts';
-import type { RailgunTransport } from '../../live/railgun/link-transport.ts';
+import type { RailgunTransport, TransportNews } from '../../live/railgun/link-transport.ts';
 import type { Store } from '../../live/stores/store.ts';
+import type { ServeOptions } from './options.ts';
 
 export interface LinkOptions {
   /** The edge place: `LHR`. */
@@ -16,6 +17,17 @@ export interface LinkOptions {
   /** Where page versions are kept: a URL that `parseStore` takes. */
   readonly store: string;
   readonly classic: boolean;
+  /** RG-013: a request that may be repeated goes direct when its lane breaks before any answer; off, it is answered with 527. */
+  readonly retryIdempotentDirect: boolean;
+  readonly onNews?: (railgun: string, news: TransportNews) => void;
+}
+
+export function linkOptions(
+  options: Pick<ServeOptions, 'pop' | 'store' | 'classic' | 'railgunRetryDirect'>,
+  onNews: (railgun: string, news: TransportNews) => void,
+): LinkOptions {
+  const { pop: place, store, classic, railgunRetryDirect: retryIdempotentDirect } = options;
+  return { place, store, classic, retryIdempotentDirect, onNews };
 }
 
 export interface LinkWorld {
@@ -49,8 +61,13 @@ export class Links implements OriginTransport {
 
   /** The links of a configuration, by id: these may stay, others are let go. */
   async adopt(ids: ReadonlySet<string>): Promise<void> {
-    if (ids.size > 0) await (this.#loading ??= this.#load());
+    if (ids.size > 0) await this.use();
     this.#transport?.keepOnly(ids);
+  }
+
+  /** Brings links up also where no configuration has asked for any yet. */
+  use(): Promise<void> {
+    return (this.#loading ??= this.#load());
   }
 
   open(attempt: Attempt, sink: LegSink, fresh: boolean): LegResult {
@@ -76,7 +93,7 @@ export class Links implements OriginTransport {
       import('../../live/railgun/identity.ts'),
       import('../../live/stores/open-store.ts'),
     ]);
-    const { place, store, classic } = this.#options;
+    const { place, store, classic, retryIdempotentDirect, onNews } = this.#options;
     const opened = openStore(store);
     // `options.ts` has checked the URL.
     if (this.#closed || !opened.ok) return;
@@ -90,6 +107,8 @@ export class Links implements OriginTransport {
       random: random.fork('railguns'),
       agent: buildOf(version),
       resolver: new Resolver(systemLookup, () => performance.now()),
+      retryIdempotentDirect,
+      ...(onNews === undefined ? {} : { onEvent: onNews }),
     });
   }
 }

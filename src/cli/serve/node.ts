@@ -21,10 +21,13 @@ import { LoadTable } from '../../live/load.ts';
 import type { Samples } from '../../live/counter-table.ts';
 import { LiveNameTable, lookupBySystem } from '../../live/names.ts';
 import { ProxyEngine } from '../../live/proxy/engine.ts';
+import { OpenConnections } from '../../live/proxy/open-connections.ts';
 import type { ProxyLimits } from '../../live/proxy/limits.ts';
 import { VERSION } from '../version.ts';
 import { EdgeBrain } from './brain.ts';
 import { EdgeCounters } from './counters.ts';
+import { asksForHttps } from './https-redirect.ts';
+import { sampleLinks } from './link-metrics.ts';
 import { type LinkOptions, Links } from './links.ts';
 
 export interface NodeOptions {
@@ -49,7 +52,8 @@ export interface NodeOptions {
 export class EdgeNode {
   readonly clock: RealClock;
   readonly counters = new EdgeCounters();
-  readonly load = new LoadTable(() => performance.now());
+  readonly #openConnections = new OpenConnections();
+  readonly load = new LoadTable(this.#openConnections);
   readonly names = new LiveNameTable(lookupBySystem, () => performance.now());
   readonly edge: Edge;
   readonly engine: ProxyEngine;
@@ -59,6 +63,8 @@ export class EdgeNode {
   readonly #own = new Set<string>();
   readonly #key: Uint8Array;
   #version = 1;
+  #httpsPort = 0;
+  #redirectTo = 0;
 
   constructor(options: NodeOptions) {
     this.#options = options;
@@ -78,6 +84,7 @@ export class EdgeNode {
       counters: this.counters,
       now: () => this.clock.now(),
       log: options.log,
+      httpsPort: () => this.#redirectTo,
       onFailover: options.onFailover,
     });
     const { clock, random } = options;
@@ -85,6 +92,7 @@ export class EdgeNode {
     this.engine = new ProxyEngine({
       brain,
       transports: new Map([['railgun', this.railguns]]),
+      openConnections: this.#openConnections,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
       onMistake: (error) => {
         this.counters.add('switchyard_mistakes_total');
@@ -98,7 +106,14 @@ export class EdgeNode {
     this.#version += 1;
     this.counters.adopt(model);
     this.edge.adopt(this.#config(model), health, this.load.view(model));
+    this.httpsAt(this.#httpsPort);
     void this.railguns.adopt(new Set(usableLinks(model).keys()));
+  }
+
+  /** HTTPS is at this port: zones with `always_use_https` send their visitors there. */
+  httpsAt(port: number): void {
+    this.#httpsPort = port;
+    this.#redirectTo = asksForHttps(this.edge.state.config.model) ? port : 0;
   }
 
   /** An address at which this edge is reached: an origin there is a loop. */
@@ -140,6 +155,7 @@ export class EdgeNode {
         set('switchyard_origin_outstanding', this.load.own(slot), { pool, origin });
       }
     }
+    sampleLinks(counters.table, this.railguns.transport);
     return counters.table.samples();
   }
 

@@ -18,6 +18,7 @@ export interface ServeFlags {
   readonly geoDb?: string;
   readonly trustProxy?: readonly string[];
   readonly classic?: boolean;
+  readonly railgunRetryDirect?: boolean;
   readonly json?: boolean;
   readonly accessLog?: string;
   readonly state?: string;
@@ -51,6 +52,8 @@ export interface ServeOptions {
   readonly geoDb: string | undefined;
   readonly trustProxies: readonly string[];
   readonly classic: boolean;
+  /** RG-013. */
+  readonly railgunRetryDirect: boolean;
   readonly json: boolean;
   readonly accessLog: string | undefined;
   readonly state: string | undefined;
@@ -139,6 +142,7 @@ export function readOptions(
     geoDb: flags.geoDb,
     trustProxies: flags.trustProxy ?? [],
     classic: flags.classic === true,
+    railgunRetryDirect: flags.railgunRetryDirect === true,
     json: flags.json === true,
     accessLog: flags.accessLog,
     state: flags.state,

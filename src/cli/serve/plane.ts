@@ -26,8 +26,8 @@ export interface DataPlane {
   /** Of each process that carries traffic. */
   samples(): Promise<readonly Samples[]>;
   readonly workers: number;
-  /** Logs that somebody moved away. */
-  reopenLogs(): void;
+  /** Files that somebody may have replaced: logs that were moved away, certificates. */
+  reopenFiles(): void;
   /** Running requests end, new connections are not taken; resolves when all is quiet or the time is over. */
   drain(graceMs: number): Promise<void>;
   stop(): void;
@@ -62,8 +62,9 @@ export class LocalPlane implements DataPlane {
     return Promise.resolve([]);
   }
 
-  reopenLogs(): void {
+  reopenFiles(): void {
     // The service has the log of this process.
+    this.#tls?.renew();
   }
 
   drain(graceMs: number): Promise<void> {
@@ -103,6 +104,7 @@ export async function listenAll(
     node.engine.stop();
     return { problems };
   }
+  if (listenTls !== undefined) node.httpsAt(listenTls.port);
   return { addresses: { listen, listenTls } };
 }
 

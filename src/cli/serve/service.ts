@@ -23,11 +23,14 @@ import { EventHub } from './events.ts';
 import { failoverFacts } from './failover-facts.ts';
 import { type Groundwork, layGround } from './ground.ts';
 import { HealthKeeper } from './health.ts';
+import { linkFacts, tellLink } from './link-news.ts';
+import { ratioSamples } from './link-metrics.ts';
+import { linkOptions } from './links.ts';
 import { EdgeNode } from './node.ts';
 import { type Endpoint, printEndpoint, type ServeOptions } from './options.ts';
 import { type Addresses, type DataPlane, LocalPlane } from './plane.ts';
 import type { TlsSettings } from './tls.ts';
-import type { ConfigWatch } from './watch.ts';
+import type { FileWatch } from './watch.ts';
 
 /** How long the start waits for the first probes, so that the first request does not meet a world of unknowns. */
 const FIRST_PROBES_MS = 3_000;
@@ -77,7 +80,7 @@ export class EdgeService {
   admin: AdminPort | undefined;
   dns: DnsPort | undefined;
   readonly #parts: Parts;
-  #watch: ConfigWatch | undefined;
+  readonly #watches: FileWatch[] = [];
 
   private constructor(parts: Parts) {
     this.#parts = parts;
@@ -110,7 +113,10 @@ export class EdgeService {
     const tls =
       options.listenTls === undefined
         ? undefined
-        : await (await import('./tls.ts')).openTls(options, ground.folder, configuration.model, undefined);
+        : await (await import('./tls.ts')).openTls(options, ground.folder, configuration.model, {
+            ticketKeys: undefined,
+            tell: (level, text) => log[level](text),
+          });
     if (tls !== undefined && 'problem' in tls) {
       demo?.stop();
       return { kind: 'refused', problems: [tls.problem] };
@@ -155,7 +161,7 @@ export class EdgeService {
   reload(why: string): boolean {
     const { config, minInterval } = this.options;
     this.#parts.accessLog?.reopen();
-    this.plane.reopenLogs();
+    this.plane.reopenFiles();
     if (config === undefined) return true;
     const read = readConfiguration(config, minInterval);
     if (!read.ok) {
@@ -201,7 +207,8 @@ export class EdgeService {
     }
     const others = await this.plane.samples();
     const info = [[`switchyard_config_info\nhash=${this.configuration.hash}`, 1]] as const;
-    return [this.node.samples(), info, ...others];
+    const all = [this.node.samples(), ...others];
+    return [...all, info, ratioSamples(all)];
   }
 
   /** SIGTERM: no new connections, running requests end, then all stops. */
@@ -219,7 +226,7 @@ export class EdgeService {
     this.plane.stop();
     this.node.engine.stop();
     this.health.stop();
-    await this.#watch?.close();
+    await Promise.all(this.#watches.map((each) => each.close()));
     this.dns?.close();
     this.events.close();
     await this.admin?.close();
@@ -247,8 +254,12 @@ export class EdgeService {
     }
     if (problems.length > 0) return problems;
     if (options.config !== undefined) {
-      const { watchConfig } = await import('./watch.ts');
-      this.#watch = watchConfig(options.config, () => this.reload('the file changed'));
+      const { watchFiles } = await import('./watch.ts');
+      this.#watches.push(watchFiles([options.config], () => this.reload('the file changed')));
+    }
+    if (options.tlsCert !== undefined && options.tlsKey !== undefined) {
+      const { watchFiles } = await import('./watch.ts');
+      this.#watches.push(watchFiles([options.tlsCert, options.tlsKey], () => this.plane.reopenFiles()));
     }
     const names = node.warm(configuration.model);
     for (let waited = 0; waited < FIRST_PROBES_MS && !this.health.known; waited += LOOK_AGAIN_MS)
@@ -308,7 +319,7 @@ async function assemble(parts: {
     trustProxies: options.trustProxies,
     cookieSecret: ground.cookieSecret,
     attempts: { originTls: options.originTls, originCa: ground.originCa },
-    links: { place: options.pop, store: options.store, classic: options.classic },
+    links: linkOptions(options, (railgun, news) => tellLink(events, linkFacts(railgun, news))),
     log: options.workers === 1 ? accessLog : undefined,
     onSession: undefined,
     onFailover: (flight, from, error) => events.failover(failoverFacts(flight, from, error)),

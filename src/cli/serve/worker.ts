@@ -12,14 +12,16 @@ import { openAccessLog } from './access-log-file.ts';
 import { failoverFacts } from './failover-facts.ts';
 import { layGround } from './ground.ts';
 import { followingBoard } from './health.ts';
-import type { Counts, FromWorker, ToWorker } from './messages.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+import { linkFacts } from './link-news.ts';
+import { linkOptions } from './links.ts';
 import { EdgeNode } from './node.ts';
 import { listenAll } from './plane.ts';
 import { sessionOf, takeSession } from './sessions.ts';
 import type { TlsSettings } from './tls.ts';
 import { usesLoad } from './uses-load.ts';
 
-/** How often counts of requests under way are told to the others, where a policy weighs by them. */
+/** How often counts of requests and connections are told to the others, where a policy weighs by them. */
 const LOAD_MS = 100;
 /** How often opinions that are out of date are put aside; the primary's board does the same by its own timer. */
 const WAKE_MS = 1_000;
@@ -121,7 +123,10 @@ class Worker {
       trustProxies: options.trustProxies,
       cookieSecret: ground.cookieSecret,
       attempts: { originTls: options.originTls, originCa: ground.originCa },
-      links: { place: options.pop, store: options.store, classic: options.classic },
+      links: linkOptions(options, (railgun, news) => {
+        const facts = linkFacts(railgun, news);
+        if (facts !== undefined) tell({ kind: 'railgun', facts });
+      }),
       log,
       onFailover: (flight, from, error) => tell({ kind: 'failover', facts: failoverFacts(flight, from, error) }),
       onMistake: (error) =>
@@ -139,7 +144,10 @@ class Worker {
     let tls: TlsSettings | undefined;
     if (options.listenTls !== undefined) {
       const { openTls } = await import('./tls.ts');
-      const opened = await openTls(options, ground.folder, model, Buffer.from(begin.ticketKeys));
+      const opened = await openTls(options, ground.folder, model, {
+        ticketKeys: Buffer.from(begin.ticketKeys),
+        tell: (level, text) => tell({ kind: 'told', level, text }),
+      });
       if ('problem' in opened) {
         tell({ kind: 'failed', problems: [opened.problem] });
         return undefined;
@@ -171,7 +179,9 @@ class Worker {
       case 'samples':
         return tell({ kind: 'samples', id: message.id, samples: node.samples() });
       case 'reopen':
-        return this.#log?.reopen();
+        this.#log?.reopen();
+        this.#tls?.renew();
+        return;
     }
   }
 
@@ -195,7 +205,7 @@ class Worker {
 
   #shareLoad(): void {
     if (!this.#sharesLoad) return;
-    const counts: Counts = this.#node.load.counts();
+    const counts = this.#node.load.counts();
     const text = JSON.stringify(counts);
     if (text === this.#toldLoad) return;
     this.#toldLoad = text;

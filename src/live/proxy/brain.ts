@@ -21,6 +21,8 @@ export interface ClientInfo {
   readonly scheme: 'http' | 'https';
   /** Server name of TLS, when there is one. */
   readonly servername: string | undefined;
+  /** The client speaks HTTP/2; the head that a brain sees is the same request in HTTP/1.1. */
+  readonly http2?: true;
   memo: unknown;
 }
 
@@ -123,6 +125,33 @@ export interface ExchangeReport {
   readonly endMs: number;
 }
 
+/** Why a request is answered before anybody has thought about where it goes. */
+export type RefusalFault =
+  | MessageFault
+  /** Too slow: 408. */
+  | 'timeout'
+  /** Too much at once: 503. */
+  | 'overloaded'
+  /** HTTP/2: the connection was opened for another name, and its certificate does not cover this one: 421. */
+  | 'misdirected';
+
+/** What could be read of a request that was refused; empty texts where nothing could. */
+export interface SeenRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly host: string;
+  /** `HTTP/1.1`, `HTTP/2` … */
+  readonly protocol: string;
+}
+
+export interface RefusedRequest {
+  readonly client: ClientInfo;
+  readonly status: number;
+  readonly fault: RefusalFault;
+  readonly seen: SeenRequest;
+  readonly responseBytes: number;
+}
+
 export interface ProxyBrain<P extends Plan = Plan> {
   route(head: RequestHead, client: ClientInfo): P | LocalAnswer;
   /** An attempt failed before anything of its answer reached the client. An attempt is only taken if `mayRetry`. */
@@ -132,5 +161,7 @@ export interface ProxyBrain<P extends Plan = Plan> {
   /** Every routed request ends here exactly once; `plan` is undefined when `route` answered by itself. */
   done(plan: P | undefined, report: ExchangeReport): void;
   /** A request that is not HTTP as we accept it, or too slow (408), or too much (503). Undefined: a bare answer. */
-  refused?(status: number, fault: MessageFault | 'timeout' | 'overloaded', client: ClientInfo): LocalAnswer | undefined;
+  refused?(status: number, fault: RefusalFault, client: ClientInfo): LocalAnswer | undefined;
+  /** A request that never came to `route` was answered so: it ends here, as the others do in `done`. For logs. */
+  unrouted?(request: RefusedRequest): void;
 }

@@ -8,7 +8,6 @@
  * What comes lies in a buffer that all clients share, and is good only until the read returns. So bytes of the next
  * request (pipelining) that come too early are copied into a bounded backlog.
  */
-import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { REQUEST_LIMITS } from '../../http1/limits.ts';
 import type { MessageFault } from '../../http1/faults.ts';
@@ -16,10 +15,12 @@ import { refusalStatus } from '../../http1/faults.ts';
 import type { RequestHead } from '../../http1/head.ts';
 import { RequestReader, type RequestSink } from '../../http1/request-reader.ts';
 import { WheelTimer } from '../timer-wheel.ts';
-import type { ClientInfo, Outcome } from './brain.ts';
+import type { ClientInfo, Outcome, RefusalFault, SeenRequest } from './brain.ts';
+import type { ClientSocket } from './client-socket.ts';
 import type { ProxyEngine } from './engine.ts';
 import { Exchange } from './exchange.ts';
 import { answerHead, bareAnswer } from './local-answer.ts';
+import { NOTHING_SEEN, seenRequest } from './seen-request.ts';
 
 type Phase = 'open' | 'tunnel' | 'lingering' | 'closed';
 
@@ -35,7 +36,7 @@ export class ClientConnection implements RequestSink {
   bytesWritten = 0;
 
   readonly #engine: ProxyEngine;
-  readonly #socket: Socket;
+  readonly #socket: ClientSocket;
   readonly #encrypts: boolean;
   readonly #exchange: Exchange;
   readonly #timer: WheelTimer;
@@ -52,8 +53,10 @@ export class ClientConnection implements RequestSink {
   #mark = 0;
   #writtenAtEnd = 0;
   #lingered = 0;
+  /** What is wrong with the head that was just read. */
+  #fault: MessageFault | undefined;
 
-  constructor(engine: ProxyEngine, socket: Socket, info: ClientInfo) {
+  constructor(engine: ProxyEngine, socket: ClientSocket, info: ClientInfo) {
     this.#engine = engine;
     this.#socket = socket;
     this.#encrypts = socket instanceof TLSSocket;
@@ -99,7 +102,10 @@ export class ClientConnection implements RequestSink {
         // Either part of a head, or a request was answered at once and the next may follow.
         if (this.reader.midHead) this.#armHead();
         else if (this.blocked) break;
-      } else break;
+      } else {
+        if (this.#fault !== undefined) this.#refuseHead(this.#fault, buf, pos, end);
+        break;
+      }
     }
     this.#feeding = false;
     if (pos < end && (this.#phase as Phase) === 'tunnel') this.#exchange.tunnelSpan(buf, pos, end);
@@ -169,13 +175,23 @@ export class ClientConnection implements RequestSink {
 
   requestRefused(fault: MessageFault): void {
     if (this.#exchange.active) return this.#exchange.requestBroken(fault);
-    this.#refuse(refusalStatus(fault), fault);
+    // Answered when the reader has returned, which leaves the bytes of a refused head where they are.
+    this.#fault = fault;
   }
 
-  #refuse(status: number, fault: MessageFault | 'timeout'): void {
+  #refuseHead(fault: MessageFault, buf: Buffer, from: number, end: number): void {
+    this.#fault = undefined;
+    this.refuse(refusalStatus(fault), fault, seenRequest(this.reader.head, buf, from, end));
+  }
+
+  /** Answer a request that has no exchange, and read nothing more. */
+  refuse(status: number, fault: RefusalFault, seen: SeenRequest): void {
     this.reader.stop();
-    const answer = this.#engine.refusal(status, fault, this.info) ?? bareAnswer(status);
+    this.bytesWritten = 0;
+    const client = this.info;
+    const answer = this.#engine.refusal(status, fault, client) ?? bareAnswer(status);
     this.writeAnswer(answerHead(answer, { close: true, date: this.#engine.dateLine() }), answer.body);
+    this.#engine.unrouted({ client, status, fault, seen, responseBytes: this.bytesWritten });
     this.#linger();
   }
 
@@ -358,7 +374,7 @@ export class ClientConnection implements RequestSink {
     if (this.#phase === 'lingering') return this.#destroy();
     if (this.#phase === 'tunnel') return this.#gone();
     if (!this.#exchange.active) {
-      if (this.reader.midHead) return this.#refuse(408, 'timeout');
+      if (this.reader.midHead) return this.refuse(408, 'timeout', NOTHING_SEEN);
       return this.#linger();
     }
     if (this.#ended) {

@@ -10,14 +10,14 @@
  * request is the last on its connection) and stopped (everything is cut).
  */
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls';
-import type { MessageFault } from '../../http1/faults.ts';
+import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket, type TlsOptions } from 'node:tls';
 import { TimerWheel } from '../timer-wheel.ts';
 import { adoptSocket } from './adopt-socket.ts';
-import type { ClientInfo, LocalAnswer, ProxyBrain } from './brain.ts';
+import type { ClientInfo, LocalAnswer, ProxyBrain, RefusalFault, RefusedRequest } from './brain.ts';
 import { ClientConnection } from './client-connection.ts';
 import { type ProxyClock, realClock } from './clock.ts';
 import { PROXY_LIMITS, type ProxyLimits, READ_BYTES, TICK_MS } from './limits.ts';
+import { OpenConnections } from './open-connections.ts';
 import { OriginPool } from './origin-pool.ts';
 import { type Lookup, Resolver, systemLookup } from './resolver.ts';
 import type { OriginTransport } from './transport.ts';
@@ -27,6 +27,8 @@ export interface ProxyEngineOptions {
   readonly limits?: Partial<ProxyLimits>;
   readonly clock?: ProxyClock;
   readonly lookup?: Lookup;
+  /** Where open connections to origins are counted, for whoever wants to know. */
+  readonly openConnections?: OpenConnections;
   /** Transports besides `http1`, by the `kind` of their attempts. */
   readonly transports?: ReadonlyMap<string, OriginTransport>;
   /** Pseudonym in `Via`; empty sends none. */
@@ -44,6 +46,8 @@ export interface ListenOptions {
   readonly backlog?: number;
   /** HTTPS: certificate, `SNICallback` and so on. `ALPNProtocols` is set here. */
   readonly tls?: TlsOptions;
+  /** With TLS: the server itself, for whoever has a new certificate for it one day. */
+  readonly onTlsServer?: (server: TlsServer) => void;
   /** With TLS: whoever speaks HTTP/2 takes over the connections that chose `h2`. */
   readonly onHttp2?: (socket: TLSSocket) => void;
 }
@@ -51,6 +55,13 @@ export interface ListenOptions {
 export interface ListeningAddress {
   readonly host: string;
   readonly port: number;
+}
+
+/** A connection of any protocol, as the engine counts, drains and stops it. */
+export interface HeldConnection {
+  readonly info: ClientInfo;
+  drain(): void;
+  stop(): void;
 }
 
 export interface EngineCounts {
@@ -76,7 +87,7 @@ export class ProxyEngine {
   readonly #transports: Map<string, OriginTransport>;
   readonly #onMistake: (error: unknown) => void;
   readonly #servers = new Set<Server>();
-  readonly #connections = new Set<ClientConnection>();
+  readonly #connections = new Set<HeldConnection>();
   readonly #perClient = new Map<string, number>();
   readonly #stopTicks: () => void;
   /** All clear-text clients read into this, one after the other. */
@@ -94,7 +105,7 @@ export class ProxyEngine {
     this.via = options.via ?? 'switchyard';
     this.wheel = new TimerWheel(this.clock.nowMs(), { tickMs: TICK_MS });
     const resolver = new Resolver(options.lookup ?? systemLookup, () => this.clock.nowMs());
-    this.#pool = new OriginPool(this.limits, this.wheel, resolver);
+    this.#pool = new OriginPool(this.limits, this.wheel, resolver, options.openConnections ?? new OpenConnections());
     this.#transports = new Map(options.transports);
     this.#transports.set('http1', this.#pool);
     this.#onMistake = options.onMistake ?? (() => {});
@@ -103,9 +114,12 @@ export class ProxyEngine {
 
   /** Rejects with Node's error when the address cannot be had (EADDRINUSE, EACCES). */
   listen(options: ListenOptions): Promise<ListeningAddress> {
-    const server = options.tls === undefined ? this.#plainServer() : this.#tlsServer(options.tls, options.onHttp2);
+    const server = options.tls === undefined ? this.#plainServer() : this.#tlsServer(options.tls, options);
     // Also those still in their TLS handshake, which are no connections of ours yet.
     server.maxConnections = this.limits.connections;
+    server.on('drop', () => {
+      this.#turnedAway += 1;
+    });
     return new Promise((resolve, reject) => {
       server.once('error', reject);
       const where = {
@@ -137,6 +151,16 @@ export class ProxyEngine {
     const connection = new ClientConnection(this, socket, client);
     this.#connections.add(connection);
     socket.on('data', (chunk: Buffer) => connection.receive(chunk.length, chunk));
+  }
+
+  /**
+   * Count a connection that speaks something else in front of connections of ours, within the same limits. False: it is too many,
+   * and must go. Afterwards `closed` once.
+   */
+  hold(connection: HeldConnection): boolean {
+    if (!this.#admit(connection.info)) return false;
+    this.#connections.add(connection);
+    return true;
   }
 
   /** Stop accepting, let running requests finish, close. After `graceMs` what is left is cut. */
@@ -202,7 +226,15 @@ export class ProxyEngine {
     return this.#date;
   }
 
-  refusal(status: number, fault: MessageFault | 'timeout' | 'overloaded', client: ClientInfo): LocalAnswer | undefined {
+  unrouted(request: RefusedRequest): void {
+    try {
+      this.brain.unrouted?.(request);
+    } catch (error) {
+      this.mistake(error);
+    }
+  }
+
+  refusal(status: number, fault: RefusalFault, client: ClientInfo): LocalAnswer | undefined {
     try {
       return this.brain.refused?.(status, fault, client);
     } catch (error) {
@@ -215,7 +247,7 @@ export class ProxyEngine {
     this.#onMistake(error);
   }
 
-  closed(connection: ClientConnection): void {
+  closed(connection: HeldConnection): void {
     if (!this.#connections.delete(connection)) return;
     const address = connection.info.address;
     const count = (this.#perClient.get(address) ?? 1) - 1;
@@ -240,7 +272,7 @@ export class ProxyEngine {
     });
   }
 
-  #tlsServer(tls: TlsOptions, onHttp2: ((socket: TLSSocket) => void) | undefined): Server {
+  #tlsServer(tls: TlsOptions, { onHttp2, onTlsServer }: ListenOptions): Server {
     const ALPNProtocols = onHttp2 === undefined ? ['http/1.1'] : ['h2', 'http/1.1'];
     const server = createTlsServer({
       handshakeTimeout: this.limits.headMs,
@@ -255,6 +287,7 @@ export class ProxyEngine {
     });
     // A handshake that fails is the client's affair; its socket must not bring us down.
     server.on('tlsClientError', (_error, socket) => socket.destroy());
+    onTlsServer?.(server);
     return server;
   }
 

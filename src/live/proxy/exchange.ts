@@ -46,6 +46,9 @@ export class Exchange implements LegSink, ExchangeReport {
 
   readonly #engine: ProxyEngine;
   readonly #connection: ClientConnection;
+  /** RFC 9110 7.6.3: Via names the version that the request came in; the head's own writer knows those of HTTP/1. */
+  readonly #via: string;
+  readonly #viaLine: string;
   #plan: Plan | undefined;
   #attempt: Attempt | undefined;
   #leg: OriginLeg | undefined;
@@ -74,6 +77,9 @@ export class Exchange implements LegSink, ExchangeReport {
     this.#engine = engine;
     this.#connection = connection;
     this.client = client;
+    const foreign = client.http2 === true && engine.via !== '';
+    this.#via = foreign ? '' : engine.via;
+    this.#viaLine = foreign ? `Via: 2.0 ${engine.via}\r\n` : '';
   }
 
   get head(): RequestHead {
@@ -406,10 +412,10 @@ export class Exchange implements LegSink, ExchangeReport {
     this.#begun = true;
     leg.begin(this.head, {
       drop: plan.requestDrop,
-      add: plan.requestAdd,
+      add: this.#viaLine === '' ? plan.requestAdd : this.#viaLine + plan.requestAdd,
       host: this.#attempt.host,
       upgrade: this.#upgrade,
-      via: this.#engine.via,
+      via: this.#via,
     });
     if (this.#held.length > 0) {
       for (const piece of this.#held) {

@@ -7,6 +7,7 @@ import type { TimerWheel } from '../timer-wheel.ts';
 import type { Attempt, Http1Attempt } from './brain.ts';
 import type { ProxyLimits } from './limits.ts';
 import { HEADROOM_BYTES, READ_BYTES } from './limits.ts';
+import type { OpenConnections, OpenCount } from './open-connections.ts';
 import { OriginConnection } from './origin-connection.ts';
 import type { Resolver } from './resolver.ts';
 import type { LegResult, LegSink, OriginTransport } from './transport.ts';
@@ -16,6 +17,8 @@ export interface OriginSlot {
   readonly key: string;
   readonly idle: OriginConnection[];
   readonly all: Set<OriginConnection>;
+  /** Shared with the other slots of the same server: see `open-connections.ts`. */
+  readonly count: OpenCount;
   /** TLS session to resume. */
   session: Buffer | undefined;
 }
@@ -31,11 +34,13 @@ export class OriginPool implements OriginTransport {
   readonly wheel: TimerWheel;
   readonly resolver: Resolver;
   readonly #slots = new Map<string, OriginSlot>();
+  readonly #open: OpenConnections;
   #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   readonly #spare: Buffer[] = [];
   #closing = false;
 
-  constructor(limits: ProxyLimits, wheel: TimerWheel, resolver: Resolver) {
+  constructor(limits: ProxyLimits, wheel: TimerWheel, resolver: Resolver, open: OpenConnections) {
+    this.#open = open;
     this.limits = limits;
     this.wheel = wheel;
     this.resolver = resolver;
@@ -45,7 +50,8 @@ export class OriginPool implements OriginTransport {
     assert(isHttp1(attempt), 'an http1 attempt');
     let slot = this.#slots.get(attempt.key);
     if (slot === undefined) {
-      slot = { key: attempt.key, idle: [], all: new Set(), session: undefined };
+      const count = this.#open.to(attempt.address, attempt.port);
+      slot = { key: attempt.key, idle: [], all: new Set(), count, session: undefined };
       this.#slots.set(attempt.key, slot);
     }
     const warm = fresh ? undefined : slot.idle.pop();
@@ -58,6 +64,7 @@ export class OriginPool implements OriginTransport {
     }
     const leg = new OriginConnection(this, slot, attempt, sink);
     slot.all.add(leg);
+    slot.count.open += 1;
     return leg;
   }
 
@@ -72,7 +79,7 @@ export class OriginPool implements OriginTransport {
 
   closed(leg: OriginConnection): void {
     const slot = leg.slot;
-    slot.all.delete(leg);
+    if (slot.all.delete(leg)) slot.count.open -= 1;
     const at = slot.idle.lastIndexOf(leg);
     if (at !== -1) slot.idle.splice(at, 1);
     if (slot.all.size === 0 && this.#slots.get(slot.key) === slot) this.#slots.delete(slot.key);

@@ -181,6 +181,7 @@ export class TestBrain implements ProxyBrain {
   plan: Partial<Plan> = {};
   answer: ((target: string) => LocalAnswer | undefined) | undefined;
   edit: ReturnType<ProxyBrain['responseHead']>;
+  unrouted: NonNullable<ProxyBrain['unrouted']> = () => {};
   #next = 0;
   #waiting: (() => void)[] = [];
 

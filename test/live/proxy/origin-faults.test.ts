@@ -243,7 +243,7 @@ describe('LB-214 idle connections and the one retry', () => {
   it.each([
     { idleMs: 899_000, connections: 1 },
     { idleMs: 901_000, connections: 2 },
-  ])('LB-214 after $idleMs ms there are $connections connections in all', async ({ idleMs, connections }) => {
+  ])('LB-214, RG-126 after $idleMs ms there are $connections connections in all', async ({ idleMs, connections }) => {
     const good = await RawOrigin.answering(OK);
     cleanups.push(() => good.stop());
     const { edge, client } = await edgeTo([toOrigin(good.port)]);

@@ -16,8 +16,13 @@ afterEach(async () => {
   }
 });
 
-function start(config: object | string | undefined, flags: readonly string[] = [], folder?: string): Serve {
-  const serve = new Serve(config, flags, folder);
+function start(
+  config: object | string | undefined,
+  flags: readonly string[] = [],
+  folder?: string,
+  home?: string,
+): Serve {
+  const serve = new Serve(config, flags, folder, home);
   running.push(serve);
   return serve;
 }
@@ -235,6 +240,22 @@ describe('what keeps it from starting: exit code 2 and one clear message', () =>
     expect(text).toContain('remove ca.pem and ca.key');
   });
 
+  test.each([
+    { name: 'where nothing can be made', below: '/proc/switchyard' },
+    { name: 'where only the system writes', below: '/sys/switchyard' },
+    { name: 'a file', below: undefined },
+  ])('--state in $name', async ({ below }) => {
+    if (below !== undefined && !existsSync(below.replace('/switchyard', ''))) return;
+    const a = await origin('a-1');
+    const file = join(tempFolder(), 'file');
+    writeFileSync(file, '');
+    for (const state of below === undefined ? [file, join(file, 'below')] : [below]) {
+      const text = await refused(configOf({ a: [a] }), ['--state', state]);
+      expect(text).toContain(`--state: error: ${state} cannot be written: `);
+      expect(text).toContain('1 error\n');
+    }
+  });
+
   test('two balancers of one name', async () => {
     const a = await origin('a-1');
     const config = configOf({ a: [a] }) as { load_balancers: object[] };
@@ -294,15 +315,38 @@ describe('trouble that traffic must not notice', () => {
     expect(serve.err).toContain('there will be none');
   });
 
-  test('a state folder that cannot be written: sessions end with the process, and it is said', async () => {
+  test('the user’s own folder cannot be written: sessions end with the process, and it is said', async () => {
     const a = await origin('a-1');
     const file = join(tempFolder(), 'file');
     writeFileSync(file, '');
-    const serve = start(configOf({ a: [a] }), ['--state', join(file, 'below')]);
+    const serve = start(configOf({ a: [a] }), [], undefined, file);
     const { listen } = await serve.ready();
     expect((await ask(listen!)).body).toBe('a-1');
     expect(serve.err).toContain('sessions end with this process');
   });
+
+  test.each(['one that accepts and says nothing', 'one that refuses'])(
+    'a store that does not answer, %s: requests go straight to the origin',
+    async (kind) => {
+      const a = await origin('a-1');
+      const silent = createServer(() => {});
+      running.push(silent);
+      await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', () => resolve()));
+      const address = silent.address();
+      const port = kind.includes('accepts') && address !== null && typeof address === 'object' ? address.port : 1;
+      const railguns = [{ id: 'rg', name: 'rg', railgun_host: '127.0.0.1', port, activation_key: '0'.repeat(32) }];
+      const config = configOf({ a: [a] }, { railgun: 'rg' }, { railguns, zones: [{ name: 'example.com' }] });
+      for (const store of [`redis://127.0.0.1:${port}`, `memcached://127.0.0.1:${port}`]) {
+        const serve = start(config, ['--store', store]);
+        const { listen } = await serve.ready();
+        for (let i = 0; i < 5; i += 1) {
+          const got = await ask(listen!, { headers: { host: 'www.example.com' } });
+          expect(got).toMatchObject({ status: 200, body: 'a-1' });
+          expect(got.headers['cf-railgun']).toMatch(/^direct \(/);
+        }
+      }
+    },
+  );
 
   test('an origin that is this edge: error 1000, at once', async () => {
     const a = await origin('a-1');

@@ -40,13 +40,20 @@ export class Serve {
   code: number | null | undefined;
   #waiting: (() => void)[] = [];
 
-  constructor(config: object | string | undefined, flags: readonly string[] = [], folder = tempFolder()) {
+  /** `home`: no `--state`, and this in place of the folder where a user's data is. */
+  constructor(
+    config: object | string | undefined,
+    flags: readonly string[] = [],
+    folder = tempFolder(),
+    home?: string,
+  ) {
     this.folder = folder;
-    const state = join(folder, 'state');
+    const state = home === undefined ? ['--state', join(folder, 'state')] : [];
     const given = config === undefined ? [] : ['--config', this.write(config)];
-    const ports = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--state', state, '--min-interval', '1'];
+    const ports = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...state, '--min-interval', '1'];
     this.process = spawn(process.execPath, [CLI, 'serve', ...ports, ...given, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...(home === undefined ? {} : { env: { ...process.env, XDG_DATA_HOME: home } }),
     });
     this.process.stdout!.setEncoding('utf8').on('data', (text: string) => {
       this.out += text;
