@@ -31,6 +31,8 @@ interface Llhttp {
     initialize(type: number, resource: object, maxHeaderSize?: number, lenient?: number): void;
     execute(data: Buffer): number | (Error & { bytesParsed?: number });
     finish(): Error | undefined;
+    /** Gives the native half back; nothing else does. */
+    close(): void;
   };
   readonly REQUEST: number;
   readonly kOnHeaders: number;
@@ -86,6 +88,7 @@ function llhttp(bytes: Buffer): { requests: LlhttpRequest[]; failed: boolean } {
     url = '';
   };
   const result = parser.execute(bytes);
+  parser.close();
   return { requests, failed: typeof result !== 'number' };
 }
 

@@ -216,7 +216,7 @@ describe('a wrong scenario is refused with the place and a way out', () => {
       'traffic of no kind',
       '  - clients: { count: 10, rate: 1/s }',
       '  - nothing: 3',
-      '14:5: a traffic source needs "log" or "clients"; write "log: FILE" or "clients: { count, rate }"',
+      '14:5: a traffic source needs "log", "clients" or "pages"; write "log: FILE" or "clients: { count, rate }"',
     ],
     [
       'no traffic',

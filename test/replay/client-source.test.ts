@@ -27,7 +27,8 @@ function source(more: Partial<ClientPlan>, seed = 1): { source: ClientSource; cl
     balancer: 0,
     host: 'www.example.com',
     path: '/',
-    method: 'GET',
+    wire: false,
+  method: 'GET',
     ...more,
   };
   const clients = new ClientTable(model, () => '');

@@ -16,6 +16,7 @@ const locator = new Locator();
 
 const SPEC: LogTraffic = {
   kind: 'log',
+      fidelity: 'flow',
   path: 'access.log',
   host: undefined,
   speed: 1,
@@ -58,6 +59,7 @@ async function played(text: string, options: { speed?: number; endAt?: number; h
       endAt: options.endAt ?? T0 + 3_600 * S,
       balancerOf: (host) => (host === undefined ? 0 : hosts.indexOf(host)),
       locate: () => locator.pop('LHR'),
+      wire: false,
     },
     clients,
     () => {},

@@ -7,6 +7,7 @@ import { hashAddress } from '../../src/steering/hash.ts';
 
 const SPEC: ClientTraffic = {
   kind: 'clients',
+  fidelity: 'flow',
   count: 20_000,
   ramp: [],
   from: new Map(),

@@ -238,6 +238,31 @@ describe('a withdrawn PoP', () => {
   });
 });
 
+describe('a crashed edge', () => {
+  it('its clients are refused where they are, requests under way are lost, and everyone is served again when it is back', async () => {
+    const { requests, report } = await play(`${WEB}  - { at: +1m, fault: crash, target: pop/FRA, for: 1m }\n`);
+    const during = requests.filter(({ at }) => at >= report.startUs + 60 * S && at < report.startUs + 120 * S);
+    const fates = new Set(during.map(({ pop, cause }) => `${pop} ${cause}`));
+    expect(fates).toEqual(new Set(['LHR ', 'FRA edge_refused']));
+    const outside = requests.filter((one) => !during.includes(one));
+    expect(outside.filter(({ pop, cause }) => pop === 'LHR' && cause !== '')).toEqual([]);
+    // Sent less than an answer's time before the crash.
+    const lost = outside.filter(({ cause }) => cause === 'edge_reset');
+    expect(outside.filter(({ cause }) => cause !== '')).toEqual(lost);
+    for (const { at, pop } of lost) expect([pop, at > report.startUs + 59 * S]).toEqual(['FRA', true]);
+    expect(requests.some(({ at, pop, cause }) => pop === 'FRA' && cause === '' && at > report.startUs + 120 * S)).toBe(true);
+  });
+
+  it('a request that it has when it dies fails, even if the origin has answered by then', async () => {
+    const slow = WEB.replace('pops: [LHR, FRA, IAD]', "pops: [LHR, FRA, IAD], origins: { '*': { latency: 3s } }");
+    const { requests, report } = await play(`${slow}  - { at: +1m, fault: crash, target: pop/FRA, for: 1s }\n`);
+    const crash = report.startUs + 60 * S;
+    const under = requests.filter(({ at, pop }) => pop === 'FRA' && at < crash && at > crash - 2 * S);
+    expect(under.length).toBeGreaterThan(5);
+    expect(new Set(under.map(({ cause }) => cause))).toEqual(new Set(['edge_reset']));
+  });
+});
+
 describe('what an operator changes', () => {
   it('holds from its moment on, in the order of time, and is told with its note and its line', async () => {
     const text = `${WEB}  - { at: +2m, set: { pool/two: { enabled: true } } }

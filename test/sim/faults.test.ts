@@ -7,7 +7,7 @@ import { FAULTS } from '../../src/sim/faults/catalogue.ts';
 import type { Fault, FaultWorld, Target } from '../../src/sim/faults/fault.ts';
 import { LinkState } from '../../src/sim/link.ts';
 import { SimOrigin } from '../../src/sim/origin.ts';
-import { RailgunModel } from '../../src/sim/railgun-model.ts';
+import { RailgunEstate } from '../../src/sim/railgun-estate.ts';
 import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 
 const S = 1_000_000;
@@ -17,7 +17,7 @@ class World implements FaultWorld {
   readonly scheduler = new VirtualClock(micros(1_772_366_400 * S));
   readonly random = seededRandom('faults');
   readonly link = new LinkState(10_000, 5_000_000);
-  readonly model = new RailgunModel(
+  readonly model = new RailgunEstate(
     {
       topology: 'in-front',
       listeners: 2,
@@ -27,26 +27,29 @@ class World implements FaultWorld {
       streamSize: 1 << 20,
       replaceAfterUs: 0,
     },
-    4,
-    () => this.scheduler.now(),
-    seededRandom('railgun'),
+    this.scheduler,
   );
   readonly origins = ['eu/eu-1', 'eu/eu-2', 'us/us-1', 'us/us-2'].map((name) => ({
     name,
     origin: new SimOrigin({ capacity: 100, queueLimit: 10, latencyUs: 20_000, jitterUs: 0 }, seededRandom(name)),
   }));
   withdrawn: string[] = [];
+  crashed: string[] = [];
   ignoring = 0;
 
   originsAt({ name }: Target): readonly SimOrigin[] {
     return this.origins.filter((one) => name === 'all' || one.name.startsWith(name)).map(({ origin }) => origin);
   }
-  railgun(): RailgunModel {
+  railgun(): RailgunEstate {
     return this.model;
   }
   setWithdrawn(target: Target, withdrawn: boolean): void {
     if (withdrawn) this.withdrawn.push(target.name);
     else this.withdrawn.splice(this.withdrawn.indexOf(target.name), 1);
+  }
+  setCrashed(target: Target, crashed: boolean): void {
+    if (crashed) this.crashed.push(target.name);
+    else this.crashed.splice(this.crashed.indexOf(target.name), 1);
   }
   setIgnoreTtl(ignore: boolean): void {
     this.ignoring += ignore ? 1 : -1;
@@ -65,6 +68,7 @@ class World implements FaultWorld {
         return { mode, ending: origin.ending, afterUs: origin.afterUs };
       }),
       withdrawn: [...this.withdrawn].sort(),
+      crashed: [...this.crashed].sort(),
       ignoring: this.ignoring,
     };
   }
@@ -106,6 +110,7 @@ describe('every fault of the catalogue', () => {
       world.scheduler.runUntil(micros(world.scheduler.now() + 5 * S));
       // A flush is over at once: what it did is that the store forgot.
       if (name === 'flush') expect(generations()).not.toBe(forgot);
+      else if (name === 'half_open') expect(world.link.forgottenAt).toBe(world.scheduler.now() - 5 * S);
       else expect(JSON.stringify(world.state())).not.toBe(before);
       undo();
       undo();

@@ -50,7 +50,9 @@ beforeAll(async () => {
     request.on('data', (piece: Buffer) => pieces.push(piece));
     request.on('error', () => {});
     request.on('end', () => {
-      const [, number, answer] = request.url!.split('/');
+      const [, number, wanted] = request.url!.split('/');
+      // node:http does not announce trailers of a body that is not sent.
+      const answer = request.method === 'HEAD' && wanted === 'trailers' ? 'chunked' : wanted;
       origin.push(number!);
       const said = `${number} ${sum(Buffer.concat(pieces))} ${request.trailers['x-sum'] ?? '-'};`;
       if (answer === 'hints') response.writeEarlyHints({ link: '</a.css>; rel=preload' });
@@ -182,5 +184,5 @@ describe('RFC 9112 9.3.2 pipelined requests', () => {
       ),
       { seed: SEED, numRuns: RUNS },
     );
-  }, 15_000);
+  }, 120_000);
 });

@@ -46,3 +46,30 @@ test('the folder of the configuration is deleted and made again: the edge serves
     ({ body }) => body === 'two',
   );
 });
+
+test('a reload takes away the pool in use: requests under way end as they began, the next ones go elsewhere', async () => {
+  const first = await NamedOrigin.start('first');
+  const second = await NamedOrigin.start('second');
+  running.push(first, second);
+  const held: (() => void)[] = [];
+  first.answer = (request, respond) => {
+    if (request.url === '/slow') held.push(() => respond(200, 'slow but whole'));
+    return request.url === '/slow';
+  };
+  const serve = new Serve(configOf({ old: [first] }));
+  running.push(serve);
+  const at = (await serve.ready()).listen!;
+  const headers = { host: 'www.example.com' };
+  const slow = ask(at, { path: '/slow', headers });
+  await until(
+    async () => held.length,
+    (count) => count === 1,
+  );
+  serve.write(configOf({ other: [second] }));
+  await until(
+    () => ask(at, { headers }),
+    ({ body }) => body === 'second',
+  );
+  held[0]!();
+  expect(await slow).toMatchObject({ status: 200, body: 'slow but whole' });
+});
