@@ -17,7 +17,8 @@ export interface Scheduler extends Clock {
 
 /**
  * A place for bytes that may be lost at any time: page versions of the Railgun link. Every method settles within the
- * store's own budget; a slow, full, lying or dead store is a miss, never an error of the request.
+ * store's own budget; a slow, full, lying or dead store is a miss, never an error of the request. Bytes that were put in, and bytes that
+ * came out, are changed by nobody from then on.
  */
 export interface ByteStore {
   get(key: string): Promise<Uint8Array | undefined>;

@@ -81,6 +81,12 @@ export function makeVersion(head: Uint8Array, body: Uint8Array, digest: Uint8Arr
 const MAGIC = 0x52475631;
 const PREFIX = 56;
 
+/**
+ * Versions by the very bytes they were packed into. A store in this process gives those back, and bytes that nobody changes
+ * (core/ports.ts) need no second digest. A store elsewhere gives others, which are looked at as closely as ever.
+ */
+const PACKED = new WeakMap<Uint8Array, Version>();
+
 export function packVersion(version: Version): Uint8Array {
   const packed = new Uint8Array(PREFIX + version.head.length + version.body.length);
   const view = new DataView(packed.buffer);
@@ -91,7 +97,18 @@ export function packVersion(version: Version): Uint8Array {
   packed.set(version.head, PREFIX);
   packed.set(checkOf(packed, version.head.length), 48);
   packed.set(version.body, PREFIX + version.head.length);
+  PACKED.set(packed, partsOf(packed, version.head.length, version.name, version.storedAt));
   return packed;
+}
+
+function partsOf(packed: Uint8Array, headLength: number, name: Uint8Array, storedAt: Micros): Version {
+  return {
+    name,
+    head: packed.subarray(PREFIX, PREFIX + headLength),
+    body: packed.subarray(PREFIX + headLength),
+    digest: packed.subarray(16, 48),
+    storedAt,
+  };
 }
 
 function checkOf(packed: Uint8Array, headLength: number): Uint8Array {
@@ -106,6 +123,9 @@ export function unpackVersion(
   now: Micros,
   expirationSeconds: number,
 ): Version | undefined {
+  const known = PACKED.get(value);
+  if (known !== undefined)
+    return sameBytes(known.name, name) && !isOld(known, now, expirationSeconds) ? known : undefined;
   if (value.length < PREFIX) return undefined;
   const view = new DataView(value.buffer, value.byteOffset, value.length);
   if (view.getUint32(0) !== MAGIC) return undefined;
@@ -113,12 +133,14 @@ export function unpackVersion(
   if (PREFIX + headLength > value.length) return undefined;
   if (!sameBytes(value.subarray(48, PREFIX), checkOf(value, headLength))) return undefined;
   const storedAt = Number(view.getBigUint64(4)) as Micros;
-  if (expirationSeconds > 0 && now >= after(storedAt, expirationSeconds * US_PER_SECOND)) return undefined;
-  const head = value.subarray(PREFIX, PREFIX + headLength);
-  const body = value.subarray(PREFIX + headLength);
-  const digest = value.subarray(16, 48);
-  if (!sameBytes(versionName(head, digest), name) || !sameBytes(sha256(body), digest)) return undefined;
-  return { name, head, body, digest, storedAt };
+  const version = partsOf(value, headLength, name, storedAt);
+  if (isOld(version, now, expirationSeconds)) return undefined;
+  const { head, body, digest } = version;
+  return sameBytes(versionName(head, digest), name) && sameBytes(sha256(body), digest) ? version : undefined;
+}
+
+function isOld({ storedAt }: Version, now: Micros, expirationSeconds: number): boolean {
+  return expirationSeconds > 0 && now >= after(storedAt, expirationSeconds * US_PER_SECOND);
 }
 
 interface Remembered {

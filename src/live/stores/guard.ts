@@ -117,10 +117,8 @@ export class GuardedStore implements Store {
     }
     const safe = storeKey(key);
     const seconds = Math.ceil(Math.max(0, expirationSeconds ?? this.#options.expirationSeconds ?? EXPIRATION_SECONDS));
-    // A value that must wait is copied: its owner may write over it.
-    const held = this.#mustWait ? Uint8Array.from(value) : value;
     const answer = await this.#ask(value.length, async () => {
-      return (await this.#backend.set(safe, held, seconds)) ? { kind: 'stored' } : { kind: 'refused' };
+      return (await this.#backend.set(safe, value, seconds)) ? { kind: 'stored' } : { kind: 'refused' };
     });
     if (answer.kind === 'refused') this.#counters.refused += 1;
     if (answer.kind !== 'stored') return false;

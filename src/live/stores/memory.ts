@@ -1,4 +1,7 @@
-/** The store in this process: least recently used out, by bytes. What goes in and what comes out are copies, as with a real store. */
+/**
+ * The store in this process: least recently used out, by bytes. It keeps and gives out the very bytes it was given, which nobody changes
+ * (core/ports.ts): two copies of every page would be most of the garbage of an edge with a link.
+ */
 import { LRUCache } from 'lru-cache';
 import { MEMORY_BYTES, type StoreBackend } from './store.ts';
 
@@ -26,14 +29,11 @@ export function memoryBackend({
     perf: { now: nowMs },
   });
   return {
-    get: async (key) => {
-      const value = cache.get(key);
-      return value === undefined ? undefined : Uint8Array.from(value);
-    },
+    get: async (key) => cache.get(key),
     set: async (key, value, expirationSeconds) => {
       // The cache ignores what is larger than itself and would leave the old value: that would be an older truth.
       cache.delete(key);
-      cache.set(key, Uint8Array.from(value), { ttl: expirationSeconds * 1_000 });
+      cache.set(key, value, { ttl: expirationSeconds * 1_000 });
       return cache.has(key);
     },
     delete: async (key) => {
