@@ -2,7 +2,7 @@
  * Files for the verbs: texts with a limit and a plain reason when they cannot be had, logs as streams (gunzipped when they are gzip),
  * reports written whole or not at all.
  */
-import { createReadStream, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { createReadStream, globSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire, findPackageJSON } from 'node:module';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { createGunzip } from 'node:zlib';
@@ -69,6 +69,14 @@ export function filesBeside(scenario: string, geoDatabase: GeoDatabase | undefin
         return { reason: reasonOf(error) };
       }
       return bytesOf(full);
+    },
+    readPages(pattern) {
+      try {
+        const found = globSync(pattern, { cwd: folder }).sort();
+        return found.map((file) => ({ file, bytes: readFileSync(pathOf(file)) }));
+      } catch (error) {
+        return { reason: reasonOf(error) };
+      }
     },
   };
 }

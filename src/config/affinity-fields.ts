@@ -126,7 +126,14 @@ export function readAffinity(
       'name a header',
     );
   }
-  const ttl = readSessionTtl(raw.session_affinity_ttl, whole.kind, base, [...path, 'session_affinity_ttl'], findings);
+  const ttl = readSessionTtl(
+    raw.session_affinity_ttl,
+    whole.kind,
+    base,
+    [...path, 'session_affinity_ttl'],
+    findings,
+    context.limits.leastTtlSeconds,
+  );
   if (ttl !== undefined) given.ttlSeconds = ttl;
   return given;
 }
@@ -138,9 +145,11 @@ function readSessionTtl(
   base: Affinity,
   path: Path,
   findings: Findings,
+  leastSeconds?: number,
 ): number | undefined {
   if (kind === 'none') return undefined;
-  const range = kind === 'header' ? TTL.header : TTL.cookie;
+  const usual = kind === 'header' ? TTL.header : TTL.cookie;
+  const range = { ...usual, least: leastSeconds ?? usual.least };
   const baseFits = base.kind !== 'none' && (base.kind === 'header') === (kind === 'header');
   if (given !== undefined && given !== 0) {
     if (given >= range.least && given <= range.most) return given;

@@ -20,10 +20,14 @@ export interface Limits {
   readonly intervalSeconds: readonly [number, number];
   readonly originsPerPool: number;
   readonly affinityHeaders: number;
+  /** Shortest TTL of DNS answers and of sessions, where that is below the public minima: in a lab, where minutes are pressed into seconds. */
+  readonly leastTtlSeconds?: number;
 }
 
 /** 1,000 origins a pool is our own bound: counters are arrays of pools × origins × PoPs. */
 export const DEFAULT_LIMITS: Limits = { intervalSeconds: [10, 3600], originsPerPool: 1_000, affinityHeaders: 5 };
+/** For who probes and serves only the own machine: a pressed drill, `serve --min-interval 1`. Whole seconds stay whole. */
+export const LAB_LIMITS: Limits = { ...DEFAULT_LIMITS, intervalSeconds: [1, 3600], leastTtlSeconds: 1 };
 
 export interface ParseContext {
   readonly profile: Profile;

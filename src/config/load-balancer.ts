@@ -171,7 +171,7 @@ export function readLoadBalancer(
     // Whether a TTL counts is unknown while `proxied` is.
     ttlSeconds: findings.isMuted(at('proxied'))
       ? TTL_SECONDS.fallback
-      : readTtl(raw.ttl, raw.proxied, at('ttl'), findings),
+      : readTtl(raw.ttl, raw.proxied, at('ttl'), findings, context.limits.leastTtlSeconds),
   };
   const surroundings = { proxied: raw.proxied, affinity };
   const rules = readRules(raw.rules ?? [], at('rules'), surroundings, context, findings);

@@ -231,7 +231,13 @@ export function readLocationStrategy(raw: z.output<typeof locationStrategyShape>
 }
 
 /** Checks a DNS TTL; returns the value to use. */
-export function readTtl(ttl: number | undefined, proxied: boolean, path: Path, findings: Findings): number {
+export function readTtl(
+  ttl: number | undefined,
+  proxied: boolean,
+  path: Path,
+  findings: Findings,
+  leastSeconds: number = TTL_SECONDS.least,
+): number {
   if (ttl === undefined) return TTL_SECONDS.fallback;
   if (proxied) {
     if (ttl !== 0) {
@@ -239,11 +245,11 @@ export function readTtl(ttl: number | undefined, proxied: boolean, path: Path, f
     }
     return TTL_SECONDS.fallback;
   }
-  if (ttl < TTL_SECONDS.least || ttl > TTL_SECONDS.most) {
+  if (ttl < leastSeconds || ttl > TTL_SECONDS.most) {
     findings.error(
       'out_of_range',
       path,
-      `ttl is not in range [${TTL_SECONDS.least}, ${TTL_SECONDS.most}]`,
+      `ttl is not in range [${leastSeconds}, ${TTL_SECONDS.most}]`,
       `it is ${ttl}`,
     );
     return TTL_SECONDS.fallback;

@@ -43,6 +43,91 @@ export interface RunReport {
   readonly timeline: readonly TimelineEntry[];
   readonly series: Series;
   readonly checks: readonly CheckResult[];
+  /** Drills only: how the run itself went, beside what it measured. */
+  readonly drill?: DrillFacts;
+  /** Drills only: the replay's prediction beside the measurement. */
+  readonly fidelity?: Fidelity;
+  /** Drills only: the first failed requests, each with its whole story; all of them are in events.ndjson. */
+  readonly failures?: readonly FailedRequest[];
+}
+
+/** What a reader must know to trust a drill. Times of the report are the scenario's; `wallStartUs` is when that began on the wall. */
+export interface DrillFacts {
+  readonly pace: number;
+  readonly wallStartUs: number;
+  readonly ended: 'finished' | 'stopped' | 'interrupted' | 'broken';
+  /** Plain sentences: what was pressed, what stands in for what. */
+  readonly notes: readonly string[];
+  /** How much later than planned requests were sent, µs. */
+  readonly lateness: { readonly p50Us: number; readonly p99Us: number; readonly maxUs: number };
+  readonly inFlight: { readonly peak: number; readonly limit: number; readonly turnedAway: number };
+  /** Requests whose line in the edge's access log was not found: their pool and origin are unknown. */
+  readonly unjoined: number;
+  /** Bytes that crossed between edges and listeners while the run lasted, both ways, as TCP payload (TLS included); `null` without a link. */
+  readonly laneBytes: number | null;
+  /** How long the steady state took to come about, before and after; `null` = it did not. */
+  readonly steadyBeforeUs: number | null;
+  readonly steadyAfterUs: number | null;
+  /** Largest delay between a fault's moment and its being done. */
+  readonly faultLatenessUs: number;
+  /** What the rollback could not take away. */
+  readonly leftovers: readonly string[];
+}
+
+export interface Fidelity {
+  readonly pass: boolean;
+  readonly rows: readonly FidelityRow[];
+  /** Plain sentences, written under the numbers. */
+  readonly unknown: readonly string[];
+}
+
+export interface FidelityRow {
+  /** `time_to_detect`, `share`, `failed_requests`, … */
+  readonly figure: string;
+  /** Whose: `pool/eu refuse`, `eu while faults lasted`, `origin_refused`; empty = the run's. */
+  readonly subject: string;
+  /** `s`, `ms`, `%`, `B`, or empty for a count. */
+  readonly unit: string;
+  /** `null` = did not happen. */
+  readonly predicted: number | null;
+  readonly measured: number | null;
+  /** measured - predicted; of shares in points. */
+  readonly difference: number | null;
+  /** In words: `10 % or 6 s`; empty = shown, not judged. */
+  readonly allowed: string;
+  /** `null` = not judged. */
+  readonly pass: boolean | null;
+}
+
+/** One failed request from the client's send to its end. Times in µs of the scenario; 0 = did not happen. */
+export interface FailedRequest {
+  /** Number of the request in the run, as in events.ndjson. */
+  readonly n: number;
+  readonly atUs: number;
+  readonly client: string;
+  readonly pop: string;
+  readonly host: string;
+  readonly target: string;
+  readonly cause: string;
+  readonly status: number;
+  readonly pool: string;
+  readonly origin: string;
+  readonly because: string;
+  readonly affinity: string;
+  readonly fallback: boolean;
+  readonly attempts: number;
+  readonly path: string;
+  readonly sentUs: number;
+  readonly headUs: number;
+  readonly endUs: number;
+  /** What the edge's own clock says of it. */
+  readonly edgeFromUs: number;
+  readonly edgeToUs: number;
+  readonly bytes: number;
+  readonly ray: string;
+  readonly railgun: string;
+  /** An errno or a word for what broke the connection, as the client saw it. */
+  readonly error: string;
 }
 
 export interface TrafficSource {
@@ -104,6 +189,8 @@ export interface Outage {
   readonly healedUs: number | null;
   /** Health back to good after the heal; `null` = not within the run. */
   readonly backUs: number | null;
+  /** Arrival of the last failed request that was sent to what this outage struck: from then on decisions avoid it. `null` = none. */
+  readonly decidedUs?: number | null;
   readonly failed: number;
   readonly parts: readonly { readonly part: BudgetPart; readonly failed: number; readonly knob: string }[];
 }
@@ -165,6 +252,17 @@ export interface RailgunSummary {
   readonly ratio: number;
   readonly lanesOpened: number;
   readonly lanesLost: number;
+  /** Only when requests crossed the link at wire fidelity. */
+  readonly wire?: WireSummary;
+}
+
+/** Answers of the link by how they were told, and all bytes that both ends wrote, TLS not counted. */
+export interface WireSummary {
+  readonly same: number;
+  readonly delta: number;
+  readonly full: number;
+  readonly raw: number;
+  readonly laneBytes: number;
 }
 
 export interface PoolSummary {

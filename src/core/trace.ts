@@ -28,6 +28,24 @@ export interface RequestEvent {
   /** Empty when served. */
   readonly cause: string;
   readonly latency_us: number;
+  /** Only of requests that crossed the link at wire fidelity: how their answer was told, and the header that the visitor got. */
+  readonly link?: {
+    readonly mode: string;
+    readonly wan_bytes: number;
+    readonly body_bytes: number;
+    readonly cf_railgun: string;
+  };
+  /** Drills only: what the client and the edge's log know beyond the model. */
+  readonly wire?: {
+    readonly sent_us: number;
+    readonly head_us: number;
+    readonly end_us: number;
+    readonly edge_us: number;
+    readonly bytes: number;
+    readonly ray: string;
+    readonly railgun: string;
+    readonly error: string;
+  };
 }
 
 export interface HealthEvent {

@@ -18,6 +18,8 @@ export interface Arrival {
   bodyBytes: number;
   /** The body's type may be delta-coded. */
   text: boolean;
+  /** Played by the real machines of the link. */
+  wire: boolean;
   method: string;
   path: string;
   host: string;
@@ -39,6 +41,7 @@ export function emptyArrival(): Arrival {
     page: 0,
     bodyBytes: 0,
     text: true,
+    wire: false,
     method: 'GET',
     path: '/',
     host: '',

@@ -14,6 +14,8 @@ export interface PlannedChange {
   readonly event: Extract<Scenario['timeline'][number], { kind: 'set' }>;
   readonly at: Micros;
   readonly model: Model;
+  /** The configuration as written that the model was read from. */
+  readonly raw: unknown;
 }
 
 export function planChanges(
@@ -60,7 +62,7 @@ export function planChanges(
       );
       continue;
     }
-    changes.push({ event, at, model });
+    changes.push({ event, at, model, raw });
   }
   return { changes, problems };
 }

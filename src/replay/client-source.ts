@@ -27,6 +27,7 @@ export interface ClientPlan {
   readonly host: string;
   readonly path: string;
   readonly method: string;
+  readonly wire: boolean;
 }
 
 /** Clients of a crowd that are drawn at once, so that the waits for their rows overlap instead of coming one by one. */
@@ -79,6 +80,7 @@ export class ClientSource implements TrafficSource {
     arrival.page = plan.pages > 1 ? ((mix(this.requests, plan.first) >>> 1) % plan.pages) + 1 : 1;
     arrival.bodyBytes = plan.pageBytes;
     arrival.text = true;
+    arrival.wire = plan.wire;
     arrival.method = plan.method;
     arrival.path = plan.path;
     arrival.host = plan.host;

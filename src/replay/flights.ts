@@ -13,19 +13,27 @@ import type { Location } from '../core/location.ts';
 import type { Model } from '../core/model.ts';
 import type { Random } from '../core/random.ts';
 import { type Micros, US_PER_SECOND } from '../core/time.ts';
+import type { RequestEvent } from '../core/trace.ts';
 import type { EventQueue } from '../sim/event-queue.ts';
 import {
   CONNECT_TIMEOUT,
+  EDGE_LOST,
+  EDGE_REFUSED,
   ENDINGS,
   LANE_LOST,
   NOTHING_MAY_SERVE,
   NOT_RESOLVED,
   ORIGIN_ERROR,
   OVERLOADED,
+  READ_TIMEOUT,
+  REFUSED,
   RESET,
   SERVED,
+  TLS_INVALID,
+  UNREACHABLE,
 } from '../sim/outcome.ts';
-import { CONNECT_TIMEOUT_US } from '../sim/origin.ts';
+import { SYN_PAUSES_US, type SimOrigin } from '../sim/origin.ts';
+import { LAN_TIMEOUT_US } from '../sim/wire/listener-host.ts';
 import { type BalancerPlan, compileBalancer } from '../steering/plan.ts';
 import type { SteerRequest, SteerWorld } from '../steering/request.ts';
 import { steerAgain } from '../steering/failover.ts';
@@ -40,6 +48,9 @@ import type { ResolverFleet } from './resolvers.ts';
 import { ArrivalFacts } from './arrival-facts.ts';
 import { CandidateTexts, candidatesText } from './candidates-text.ts';
 import type { SimWorld } from './sim-world.ts';
+import { LOST, PASSES } from '../sim/railgun-model.ts';
+import type { WireOutcome } from '../sim/wire/sender-place.ts';
+import type { WireEvents, WireLink } from '../sim/wire/wire-link.ts';
 import type { Story } from './story.ts';
 import type { TraceWriter } from './trace-writer.ts';
 
@@ -63,6 +74,15 @@ const FALLBACK = 2;
 const DIRECT = 4;
 const DNS_ONLY = 8;
 const STALE = 16;
+/** The listener has asked the origin once more, as it does once when an answer breaks off before it began. */
+const ASKED_AGAIN = 32;
+/** Played by the real machines of the link. */
+const WIRE = 64;
+/** The body's type may not be delta-coded. */
+const NOT_TEXT = 128;
+
+/** A request that no edge was there to decide on. */
+const UNDECIDED: Decision = { kind: 'none', because: 'nothing_may_serve' };
 
 export interface FlightDeps {
   readonly queue: EventQueue;
@@ -81,9 +101,17 @@ export interface FlightDeps {
   readonly pops: number;
   /** Some policy of some configuration of this run reads requests or connections under way. */
   readonly countsLoad: boolean;
+  readonly onLane: WireLink['onLane'];
 }
 
-export class Flights implements LoadView, NameView {
+/** What the wire must know of a request beside its slot. */
+interface WireAsked {
+  readonly method: string;
+  readonly host: string;
+  readonly path: string;
+}
+
+export class Flights implements LoadView, NameView, WireEvents {
   count = 0;
   model: Model;
   plans: readonly BalancerPlan[];
@@ -102,6 +130,8 @@ export class Flights implements LoadView, NameView {
   readonly #locations: Location[] = [];
   readonly #candidates: string[] = [];
   readonly #directReason: string[] = [];
+  readonly #asked: WireAsked[] = [];
+  readonly #outcomes: (WireOutcome | undefined)[] = [];
   readonly #texts = new CandidateTexts();
   // Load, by PoP and global origin number: kept only where a policy reads it.
   readonly #countsLoad: boolean;
@@ -181,7 +211,7 @@ export class Flights implements LoadView, NameView {
     ints[row + CLIENT] = client;
     ints[row + BALANCER] = arrival.balancer;
     ints[row + PLACE] = location.popIndex | (this.#deps.regionRow[location.regionIndex + 1]! << REGION_SHIFT);
-    ints[row + STATE] = 0;
+    ints[row + STATE] = (arrival.text ? 0 : NOT_TEXT) | (arrival.wire ? WIRE : 0);
     ints[row + ORIGIN] = -1;
     ints[row + PAGE] = arrival.page;
     const doubles = this.#doubles;
@@ -189,10 +219,18 @@ export class Flights implements LoadView, NameView {
     doubles[slot * DOUBLES + NUMBER] = this.count++;
     doubles[slot * DOUBLES + BYTES] = arrival.bodyBytes;
     this.#locations[slot] = location;
-    this.#text = arrival.text;
+    if (arrival.wire) {
+      this.#asked[slot] = { method: arrival.method, host: arrival.host, path: arrival.path };
+      this.#outcomes[slot] = undefined;
+    }
 
     if (!plan.balancer.proxied) {
       this.#arriveByName(slot, arrival, location);
+      return;
+    }
+    if (this.#deps.world.crashed.size > 0 && this.#deps.world.crashed.has(location.popIndex)) {
+      this.#decisions[slot] = UNDECIDED;
+      this.#finish(slot, EDGE_REFUSED);
       return;
     }
     const request = this.#request;
@@ -210,7 +248,7 @@ export class Flights implements LoadView, NameView {
         this.#attempt(slot, decision.pool, decision.origin, plan);
         return;
       case 'fallback':
-        ints[row + STATE] = FALLBACK;
+        ints[row + STATE]! |= FALLBACK;
         this.#attempt(slot, decision.pool, decision.origin, plan);
         return;
       case 'fixed_response':
@@ -223,7 +261,6 @@ export class Flights implements LoadView, NameView {
         this.#finish(slot, NOTHING_MAY_SERVE);
     }
   }
-  #text = true;
 
   /** With a trace: also which candidates there were. The full ladder only where the answer cannot be known without it. */
   #steerAndTell(slot: number, plan: BalancerPlan): Decision {
@@ -242,7 +279,7 @@ export class Flights implements LoadView, NameView {
   #arriveByName(slot: number, arrival: Arrival, location: Location): void {
     const { pool, origin, answer, stale } = this.#deps.resolvers.lookup(arrival, location, this, this.#health.version);
     const decision = answer.dns.decision ?? { kind: 'records', because: 'balancer_disabled' };
-    this.#ints[slot * INTS + STATE] = DNS_ONLY | (stale ? STALE : 0) | (decision.kind === 'fallback' ? FALLBACK : 0);
+    this.#ints[slot * INTS + STATE]! |= DNS_ONLY | (stale ? STALE : 0) | (decision.kind === 'fallback' ? FALLBACK : 0);
     this.#decisions[slot] = decision;
     if (this.#deps.trace.wantsCandidates) this.#candidates[slot] = answer.candidates;
     if (origin < 0) {
@@ -293,14 +330,14 @@ export class Flights implements LoadView, NameView {
 
   #attempt(slot: number, pool: number, origin: number, plan: BalancerPlan): void {
     const { now } = this;
-    const { world, ledger, queue } = this.#deps;
+    const { world, ledger } = this.#deps;
     const number = world.originBase[pool]! + origin;
     const row = slot * INTS;
     const ints = this.#ints;
     const pop = ints[row + PLACE]! & POP_MASK;
     const bucket = ledger.bucketOf(now);
     const sim = world.origins[number]!;
-    let state = ints[row + STATE]! + ATTEMPT;
+    let state = (ints[row + STATE]! & ~(VIA_LANE | ASKED_AGAIN)) + ATTEMPT;
     ints[row + ORIGIN] = number;
     ints[row + GENERATION] = sim.generation;
     ints[row + BUCKET] = bucket;
@@ -310,39 +347,239 @@ export class Flights implements LoadView, NameView {
     const { link } = world;
     let bytes = 0;
     if (plan.balancer.railgun !== undefined && plan.balancer.proxied) {
-      const railgun = world.railgunModel;
-      bytes = this.#doubles[slot * DOUBLES + BYTES]!;
-      if (railgun.place(pop, now, roundTrip, link.cut ? link.cutSince : Number.POSITIVE_INFINITY)) {
-        state |= VIA_LANE;
-        const listener = railgun.laneListener(pop);
-        ints[row + LISTENER] = listener;
-        ints[row + LANE_GENERATION] = railgun.listeners[listener]!.generation;
-        if (railgun.hangsUntil > 0) {
-          ints[row + STATE] = withEnding(state, LANE_LOST);
-          queue.push(railgun.hangsUntil, COMPLETE, slot);
-          return;
-        }
-        railgun.transfer(pop, ints[row + PAGE]!, bytes, this.#text, now);
-        ledger.overLane(bucket, bytes, railgun.wanBytes);
-        bytes = railgun.wanBytes;
-      } else {
-        state = (state | DIRECT) & ~VIA_LANE;
-        ledger.direct(bucket, railgun.reason);
-        if (this.#deps.trace.wantsCandidates) this.#directReason[slot] = railgun.reason;
-      }
-    } else if (link.rate > 0) bytes = this.#doubles[slot * DOUBLES + BYTES]!;
+      bytes = this.#doubles[slot * DOUBLES + BYTES]! || world.pageBytes(ints[row + PAGE]!, now);
+      const { railgunModel } = world;
+      let reason: string;
+      if ((state & WIRE) !== 0) {
+        ints[row + STATE] = state | VIA_LANE;
+        const placed = this.#overWire(slot, pop, pool, origin, number);
+        if (placed === undefined) return;
+        reason = placed;
+      } else if (railgunModel.place(pop, now, roundTrip)) {
+        this.#overLane(slot, state | VIA_LANE, pop, number, bytes, roundTrip);
+        return;
+      } else reason = railgunModel.reason;
+      state |= DIRECT;
+      ledger.direct(bucket, reason);
+      if (this.#deps.trace.wantsCandidates) this.#directReason[slot] = reason;
+    } else if (link.rate > 0) bytes = this.#doubles[slot * DOUBLES + BYTES]! || world.pageBytes(ints[row + PAGE]!, now);
+    this.#overHttp(slot, state, sim, roundTrip, bytes);
+  }
+
+  /** Plain HTTP/1.1 to the origin: a round trip, the origin's own time, and bytes over the rate. */
+  #overHttp(slot: number, state: number, sim: SimOrigin, roundTrip: number, bytes: number): void {
+    const { now } = this;
+    const { world, queue } = this.#deps;
+    const { link } = world;
+    const row = slot * INTS;
     if (link.cut) {
-      ints[row + STATE] = withEnding(state, CONNECT_TIMEOUT);
-      queue.push(now + CONNECT_TIMEOUT_US, COMPLETE, slot);
+      this.#unanswered(slot, state, 0);
       return;
     }
     sim.admit(now, roundTrip);
-    ints[row + STATE] = withEnding(state, sim.ending);
+    if (sim.ending === CONNECT_TIMEOUT) {
+      this.#unanswered(slot, state, 0);
+      return;
+    }
+    this.#ints[row + STATE] = withEnding(state, sim.ending);
     queue.push(now + sim.afterUs + link.transferUs(bytes), COMPLETE, slot);
   }
 
-  complete(slot: number): void {
+  /** Nobody hears the SYN; `sent` times it was sent again so far. */
+  #unanswered(slot: number, state: number, sent: number): void {
+    this.#ints[slot * INTS + STATE] = withEnding(state, CONNECT_TIMEOUT) | (sent << SYNS_SHIFT);
+    this.#deps.queue.push(this.now + SYN_PAUSES_US[sent]!, COMPLETE, slot);
+  }
+
+  /** A SYN is sent again. False: that was the last pause, and the connect time-out is over. */
+  #knocksAgain(slot: number): boolean {
+    const { world } = this.#deps;
+    const row = slot * INTS;
+    const state = this.#ints[row + STATE]!;
+    const sent = (state >> SYNS_SHIFT) + 1;
+    if (sent >= SYN_PAUSES_US.length) return false;
+    const sim = world.origins[this.#ints[row + ORIGIN]!]!;
+    if (world.link.cut || sim.mode === 'blackhole') {
+      this.#unanswered(slot, state, sent);
+      return true;
+    }
+    // What was cut off meanwhile is of no concern to a connection that begins only now.
+    this.#ints[row + GENERATION] = sim.generation;
+    const decision = this.#decisions[slot]!;
+    const pool = decision.kind === 'origin' || decision.kind === 'fallback' ? decision.pool : 0;
+    const page = this.#ints[row + PAGE]!;
+    const bytes = world.link.rate > 0 ? this.#doubles[slot * DOUBLES + BYTES]! || world.pageBytes(page, this.now) : 0;
+    this.#overHttp(slot, state, sim, world.roundTripUs(this.#ints[row + PLACE]! & POP_MASK, pool), bytes);
+    return true;
+  }
+
+  /** Handed to a lane, at flow fidelity. What becomes of the lane meanwhile is asked at the end (`complete`). */
+  #overLane(slot: number, state: number, pop: number, number: number, bytes: number, roundTrip: number): void {
+    const { now } = this;
+    const { world, ledger, queue } = this.#deps;
+    const railgun = world.railgunModel;
+    const row = slot * INTS;
+    const ints = this.#ints;
+    const bucket = ints[row + BUCKET]!;
+    ints[row + LANE] = railgun.lane;
+    ints[row + LISTENER] = railgun.listener;
+    ledger.handedOver(bucket);
+    if (railgun.hangsUntil > 0) {
+      ints[row + STATE] = withEnding(state, SERVED);
+      queue.push(railgun.hangsUntil, COMPLETE, slot);
+      return;
+    }
+    const served = world.mapped(railgun.listener, this.model.loadBalancers[ints[row + BALANCER]!]!.name, number);
+    if (served < 0) {
+      ints[row + STATE] = withEnding(state, REFUSED);
+      queue.push(now + roundTrip, COMPLETE, slot);
+      return;
+    }
+    const sim = world.origins[served]!;
+    ints[row + GENERATION] = sim.generation;
+    const afterUs = this.#askedByListener(sim, roundTrip);
+    ints[row + STATE] = withEnding(state, this.#ending);
+    let lineUs = 0;
+    if (this.#ending === SERVED) {
+      railgun.transfer(pop, ints[row + PAGE]!, bytes, (state & NOT_TEXT) === 0, now, now + afterUs);
+      ledger.carried(bucket, bytes, railgun.wanBytes);
+      lineUs = world.link.transferUs(railgun.lineBytes) + railgun.moreRoundTrips * roundTrip;
+    }
+    queue.push(now + afterUs + lineUs, COMPLETE, slot);
+  }
+
+  /**
+   * How an origin answers a listener, which has its own patience and its own names for failures (live/railgun/link-leg.ts). Returns when;
+   * how is in `#ending`.
+   */
+  #askedByListener(sim: SimOrigin, roundTrip: number): number {
+    sim.admit(this.now, roundTrip);
+    let { ending, afterUs } = sim;
+    if (ending === SERVED || ending === READ_TIMEOUT) {
+      if (afterUs - roundTrip > LAN_TIMEOUT_US) [ending, afterUs] = [READ_TIMEOUT, roundTrip + LAN_TIMEOUT_US];
+    } else if (ending === CONNECT_TIMEOUT) afterUs = roundTrip + LAN_TIMEOUT_US;
+    else if (ending === UNREACHABLE) ending = REFUSED;
+    else if (ending === TLS_INVALID) [ending, afterUs] = [RESET, roundTrip];
+    this.#ending = ending;
+    return afterUs;
+  }
+  #ending = SERVED;
+
+  /** Handed to the real machines: `undefined`, or why it goes direct. */
+  #overWire(slot: number, pop: number, pool: number, origin: number, number: number): string | undefined {
+    const { world, ledger, onLane } = this.#deps;
+    const wire = world.wire ?? world.openWire(this, onLane);
+    const row = slot * INTS;
+    const { method, path, host: asked } = this.#asked[slot]!;
+    // A log need not name the host.
+    const host = asked === '' ? this.model.loadBalancers[this.#ints[row + BALANCER]!]!.name : asked;
+    const { address, port } = this.model.pools[pool]!.origins[origin]!;
+    const page = this.#ints[row + PAGE]!;
+    const reason = wire.request(
+      pop,
+      {
+        ...{ slot, method, page, host, origin: number },
+        path: `${path}${path.includes('?') ? '&' : '?'}page=${page >>> 0}`,
+        originAddress: literal(address, port, number),
+        bodyBytes: this.#doubles[slot * DOUBLES + BYTES]!,
+        text: (this.#ints[row + STATE]! & NOT_TEXT) === 0,
+      },
+      () => world.roundTripUs(pop, pool),
+    );
+    if (reason === undefined) ledger.handedOver(this.#ints[row + BUCKET]!);
+    return reason;
+  }
+
+  // WireEvents
+
+  ended(slot: number, ending: number, outcome: WireOutcome | undefined): void {
     const { world, ledger } = this.#deps;
+    this.now = world.scheduler.now();
+    const row = slot * INTS;
+    this.#outcomes[slot] = outcome;
+    if (outcome !== undefined && ending === SERVED)
+      ledger.carried(this.#ints[row + BUCKET]!, outcome.bodyBytes, outcome.wanBytes);
+    this.#ints[row + STATE] = withEnding(this.#ints[row + STATE]!, ending);
+    this.#settled(slot, ending);
+  }
+
+  unavailable(slot: number, reason: string): void {
+    const { world, ledger, trace } = this.#deps;
+    this.now = world.scheduler.now();
+    const row = slot * INTS;
+    const ints = this.#ints;
+    const number = ints[row + ORIGIN]!;
+    const decision = this.#decisions[slot]!;
+    const pool = decision.kind === 'origin' || decision.kind === 'fallback' ? decision.pool : 0;
+    ledger.direct(ints[row + BUCKET]!, reason);
+    if (trace.wantsCandidates) this.#directReason[slot] = reason;
+    const roundTrip = world.roundTripUs(ints[row + PLACE]! & POP_MASK, pool);
+    const bytes = this.#doubles[slot * DOUBLES + BYTES]! || world.pageBytes(ints[row + PAGE]!, this.now);
+    const state = (ints[row + STATE]! & ~VIA_LANE) | DIRECT;
+    this.#overHttp(slot, state, world.origins[number]!, roundTrip, bytes);
+  }
+
+  complete(slot: number): void {
+    const row = slot * INTS;
+    const state = this.#ints[row + STATE]!;
+    let ending = (state >> ENDING_SHIFT) & ENDING_MASK;
+    if ((state & VIA_LANE) !== 0) {
+      const { railgunModel } = this.#deps.world;
+      const pop = this.#ints[row + PLACE]! & POP_MASK;
+      const lane = this.#ints[row + LANE]!;
+      const fate = railgunModel.fateOf(pop, lane, this.now);
+      if (fate > PASSES) {
+        this.#deps.queue.push(fate, COMPLETE, slot);
+        return;
+      }
+      if (fate === LOST) ending = LANE_LOST;
+      else if (ending === SERVED && this.#brokenOff(row)) {
+        if (this.#askAgain(slot)) return;
+        ending = RESET;
+      }
+      railgunModel.left(pop, lane, this.now);
+    } else if (ending === SERVED && this.#brokenOff(row)) ending = RESET;
+    else if (ending === CONNECT_TIMEOUT && this.#knocksAgain(slot)) return;
+    this.#settled(slot, ending);
+  }
+
+  /** The origin was cut off while it worked on this request. */
+  #brokenOff(row: number): boolean {
+    const { world } = this.#deps;
+    const ints = this.#ints;
+    let number = ints[row + ORIGIN]!;
+    if ((ints[row + STATE]! & VIA_LANE) !== 0)
+      number = world.mapped(ints[row + LISTENER]!, this.model.loadBalancers[ints[row + BALANCER]!]!.name, number);
+    return number >= 0 && world.origins[number]!.generation !== ints[row + GENERATION];
+  }
+
+  /** One retry of a transient origin error, by the listener (RG-030). */
+  #askAgain(slot: number): boolean {
+    const { world, queue } = this.#deps;
+    const row = slot * INTS;
+    const ints = this.#ints;
+    const state = ints[row + STATE]!;
+    if ((state & ASKED_AGAIN) !== 0) return false;
+    const name = this.model.loadBalancers[ints[row + BALANCER]!]!.name;
+    const sim = world.origins[world.mapped(ints[row + LISTENER]!, name, ints[row + ORIGIN]!)]!;
+    ints[row + GENERATION] = sim.generation;
+    const afterUs = this.#askedByListener(sim, 0);
+    ints[row + STATE] = withEnding(state | ASKED_AGAIN, this.#ending);
+    queue.push(this.now + afterUs, COMPLETE, slot);
+    return true;
+  }
+
+  /** The edge was killed while it had this request. DNS-only clients have none between them and the origin. */
+  #edgeDied(slot: number): boolean {
+    const { crashed, crashes } = this.#deps.world;
+    if (crashed.size + crashes.size === 0 || (this.#ints[slot * INTS + STATE]! & DNS_ONLY) !== 0) return false;
+    const pop = this.#ints[slot * INTS + PLACE]! & POP_MASK;
+    return Math.max(crashed.get(pop) ?? 0, crashes.get(pop) ?? 0) > this.#doubles[slot * DOUBLES + ARRIVED_AT]!;
+  }
+
+  /** The attempt is over: served, tried elsewhere, or failed. */
+  #settled(slot: number, ending: number): void {
+    const { ledger } = this.#deps;
     const row = slot * INTS;
     const ints = this.#ints;
     const number = ints[row + ORIGIN]!;
@@ -352,14 +589,9 @@ export class Flights implements LoadView, NameView {
       const pool = decision.kind === 'origin' || decision.kind === 'fallback' ? decision.pool : 0;
       this.#close(ints[row + PLACE]! & POP_MASK, pool, number);
     }
-    let ending = state >> ENDING_SHIFT;
-    if (ending === LANE_LOST && this.#woken(row)) ending = SERVED;
-    if (ending === SERVED) {
-      if (world.origins[number]!.generation !== ints[row + GENERATION]) ending = RESET;
-      else if ((state & VIA_LANE) !== 0) {
-        const listener = world.railgunModel.listeners[ints[row + LISTENER]!]!;
-        if (listener.generation !== ints[row + LANE_GENERATION]) ending = LANE_LOST;
-      }
+    if (this.#edgeDied(slot)) {
+      this.#finish(slot, EDGE_LOST);
+      return;
     }
     if (ending === SERVED) {
       this.#finish(slot, SERVED);
@@ -377,12 +609,6 @@ export class Flights implements LoadView, NameView {
       }
     }
     this.#finish(slot, ending);
-  }
-
-  /** The frozen listener that this request waited for was woken in time: it answers late, and the lane stands. */
-  #woken(row: number): boolean {
-    const { state, generation } = this.#deps.world.railgunModel.listeners[this.#ints[row + LISTENER]!]!;
-    return state === 'up' && generation === this.#ints[row + LANE_GENERATION] && !this.#deps.world.link.cut;
   }
 
   /** Zero-downtime failover: one more attempt elsewhere, when the fault and the session allow it (spec 5.5). */
@@ -498,6 +724,7 @@ export class Flights implements LoadView, NameView {
       status: decision.kind === 'fixed_response' ? decision.response.statusCode : statusSeen(ending, flags),
       cause,
       latency_us: now - arrivedAt,
+      ...wireFields(this.#outcomes[slot], flags),
     });
   }
 
@@ -582,7 +809,8 @@ const ORIGIN = 8;
 /** Of that origin when the attempt began: another one at its end means that it was cut off. */
 const GENERATION = 9;
 const LISTENER = 10;
-const LANE_GENERATION = 11;
+/** Number of the lane at its PoP. */
+const LANE = 11;
 /** Hash of the page. */
 const PAGE = 12;
 /** Ledger bucket of the last attempt. */
@@ -595,6 +823,9 @@ const REGION_SHIFT = 16;
 const STATE = 15;
 const ATTEMPT = 1 << 8;
 const ENDING_SHIFT = 16;
+const ENDING_MASK = 0xff;
+/** Above it, while nobody answers a SYN: how often it was sent again. */
+const SYNS_SHIFT = 24;
 
 function attemptsOf(state: number): number {
   return (state >> 8) & 0xff;
@@ -608,4 +839,18 @@ function withEnding(state: number, ending: number): number {
 function statusSeen(ending: number, flags: number): number {
   const edgeMade = ending !== SERVED && ending !== OVERLOADED && ending !== ORIGIN_ERROR;
   return (flags & DNS_ONLY) !== 0 && edgeMade ? 0 : ENDINGS[ending]!.status;
+}
+
+/** `CF-ORIGIN-IP`: a literal, with its port. An origin named by host has one of its own here, since nothing is looked up in a replay. */
+function literal(address: string, port: number, number: number): string {
+  const known = /^[0-9.]+$/.test(address) || address.includes(':') ? address : `198.18.${number >> 8}.${number & 255}`;
+  if (port === 0) return known;
+  return known.includes(':') ? `[${known}]:${port}` : `${known}:${port}`;
+}
+
+function wireFields(outcome: WireOutcome | undefined, flags: number): Pick<RequestEvent, 'link'> {
+  // The slot's last request may have left its own.
+  if (outcome === undefined || (flags & WIRE) === 0 || (flags & VIA_LANE) === 0) return {};
+  const { mode, wanBytes, bodyBytes, cfRailgun } = outcome;
+  return { link: { mode, wan_bytes: wanBytes, body_bytes: bodyBytes, cf_railgun: cfRailgun } };
 }

@@ -141,11 +141,16 @@ export class Ledger {
     this.#perBucket[counter][bucket]! += by;
   }
 
-  overLane(bucket: number, pageBytes: number, wanBytes: number): void {
+  /** One request was handed to a lane. */
+  handedOver(bucket: number): void {
     this.viaLane += 1;
+    this.#perBucket.railgunRequests[bucket]! += 1;
+  }
+
+  /** Its answer: the body, and what of the body crossed the link. */
+  carried(bucket: number, pageBytes: number, wanBytes: number): void {
     this.railgunPageBytes += pageBytes;
     this.railgunWanBytes += wanBytes;
-    this.#perBucket.railgunRequests[bucket]! += 1;
     this.#perBucket.railgunPageBytes[bucket]! += pageBytes;
     this.#perBucket.railgunWanBytes[bucket]! += wanBytes;
   }
@@ -228,7 +233,11 @@ export class Ledger {
   }
 
   #closeLatency(next: number): void {
-    if (this.#latencyBucket >= 0) this.#p99[this.#latencyBucket] = this.#bucketLatency.quantile(0.99);
+    if (this.#latencyBucket >= 0) {
+      // A bucket that is opened again (a look at a run under way) keeps its worse half.
+      const before = this.#p99[this.#latencyBucket]!;
+      this.#p99[this.#latencyBucket] = Math.max(before, this.#bucketLatency.quantile(0.99));
+    }
     this.latency.addAll(this.#bucketLatency);
     this.#bucketLatency.clear();
     this.#latencyBucket = next;

@@ -16,6 +16,7 @@ import { Locator } from '../geo/locate.ts';
 import { COUNTRIES, POPS, findPop } from '../geo/tables.ts';
 import { type PlannedChange, planChanges } from './changes.ts';
 import { type LogHandle, type OpenedLog, openLog } from './log-handle.ts';
+import { type LoadedPages, loadPages } from './page-files.ts';
 import { popsBehind } from './population.ts';
 import {
   DEFAULT_DURATION_US,
@@ -35,6 +36,10 @@ export interface Files {
   /** The bytes of a log, from the beginning each time it is called. */
   readBytes(path: string): AsyncIterable<Uint8Array> | { readonly reason: string };
   readonly geoDatabase: GeoDatabase | undefined;
+  /** Versions of pages, in order of their file names. Not every world has any. */
+  readPages?(
+    pattern: string,
+  ): readonly { readonly file: string; readonly bytes: Uint8Array }[] | { readonly reason: string };
 }
 
 export interface ReplayOptions {
@@ -48,6 +53,8 @@ export interface ReplayOptions {
 export interface ReplayInput {
   readonly scenario: Scenario;
   readonly model: Model;
+  /** The configuration as written that `model` was read from: what changes are applied to. */
+  readonly raw: unknown;
   readonly configHash: string;
   readonly scenarioHash: string;
   readonly seed: string;
@@ -56,6 +63,8 @@ export interface ReplayInput {
   readonly end: Micros;
   readonly locator: Locator;
   readonly logs: ReadonlyMap<LogTraffic, LogHandle>;
+  /** Where pages come from; never empty. */
+  readonly pages: readonly LoadedPages[];
   readonly changes: readonly PlannedChange[];
   readonly stops: readonly StopCondition[];
   /** Index of the balancer for a host name; -1 = none. No host: the first. */
@@ -63,6 +72,8 @@ export interface ReplayInput {
   readonly warnings: readonly string[];
   readonly version: string;
   readonly repeat: string;
+  /** Where the moments of the probes and the back-off of lanes shall be those of real edges with this seed: all data centers of a monitor together. */
+  readonly probeSeed?: string | undefined;
   readonly traceSink?: ((block: string) => void) | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly signal?: { readonly aborted: boolean } | undefined;
@@ -77,7 +88,10 @@ export interface Progress {
   readonly requests: number;
 }
 
-const CODES = { pops: new Set<string>(POPS.map((pop) => pop.code)), countries: new Set<string>(COUNTRIES.keys()) };
+export const CODES = {
+  pops: new Set<string>(POPS.map((pop) => pop.code)),
+  countries: new Set<string>(COUNTRIES.keys()),
+};
 
 export async function prepareReplay(
   text: string,
@@ -99,6 +113,8 @@ export async function prepareReplay(
   ];
   if (problems.length > 0) return { ok: false, problems };
 
+  const pages = loadPages(scenario, files);
+  if (pages.problems.length > 0) return { ok: false, problems: pages.problems };
   const balancerOf = hostTable(model);
   const logs = new Map<LogTraffic, LogHandle>();
   let start = scenario.start;
@@ -146,6 +162,7 @@ export async function prepareReplay(
     value: {
       scenario,
       model,
+      raw,
       configHash: configHash(raw),
       scenarioHash: configHash(scenario.document.value),
       seed,
@@ -154,6 +171,7 @@ export async function prepareReplay(
       end: until,
       locator,
       logs,
+      pages: pages.pages,
       changes: planned.changes,
       stops,
       balancerOf,

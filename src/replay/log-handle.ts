@@ -10,8 +10,9 @@ export interface LogHandle {
   /** Earliest and latest entry; `undefined` when nobody asked. */
   readonly firstUs: number | undefined;
   readonly lastUs: number | undefined;
-  /** Grows while the batches are read. */
+  /** Of the latest reading; grows while the batches are read. */
   readonly stats: LogStats;
+  /** From the beginning, each time it is called. */
   batches(): AsyncIterator<readonly LogEntry[]>;
 }
 
@@ -44,11 +45,32 @@ export async function openLog(
   const first: LogStats | undefined = whole ? look.stats : undefined;
   const again = read(spec.path);
   if ('reason' in again) return { ok: false, message: `the log "${spec.path}" ${again.reason}`, hint: '' };
-  const log = readAccessLog(again);
+  let log = readAccessLog(again);
+  let begun = false;
   return {
     ok: true,
-    handle: { firstUs: first?.firstUs, lastUs: first?.lastUs, stats: log.stats, batches: () => log.batches() },
+    handle: {
+      firstUs: first?.firstUs,
+      lastUs: first?.lastUs,
+      get stats() {
+        return log.stats;
+      },
+      batches() {
+        // A prediction reads it, then the drill: each from the beginning, with counts of its own.
+        if (begun) {
+          const more = read(spec.path);
+          log = readAccessLog('reason' in more ? broken(more.reason) : more);
+        }
+        begun = true;
+        return log.batches();
+      },
+    },
   };
+}
+
+// oxlint-disable-next-line require-yield -- a log that is gone by now has nothing to give
+async function* broken(reason: string): AsyncIterable<Uint8Array> {
+  throw new Error(reason);
 }
 
 const FORMATS = `formats: Common Log Format, combined, Logpush NDJSON; lines of at most ${MAX_LINE_BYTES} bytes`;

@@ -21,6 +21,7 @@ export interface LogPlan {
   /** Balancer of a host; -1 = none of ours. */
   readonly balancerOf: (host: string | undefined) => number;
   readonly locate: (entry: LogEntry) => Location;
+  readonly wire: boolean;
 }
 
 /** Types that may be delta-coded, told by the path's ending (spec 3): no ending is a page. */
@@ -73,6 +74,7 @@ export class LogSource implements TrafficSource {
     arrival.page = hashText(entry.target) | 0;
     arrival.bodyBytes = entry.bytes;
     const query = entry.target.indexOf('?');
+    arrival.wire = this.#plan.wire;
     arrival.text = TEXT_ENDING.test(query < 0 ? entry.target : entry.target.slice(0, query));
     this.requests += 1;
     this.#at += 1;

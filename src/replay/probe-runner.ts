@@ -14,7 +14,7 @@ import { POPS, REGIONS } from '../geo/tables.ts';
 import type { Sites } from '../health/data-centers.ts';
 import { codeExpected } from '../health/judge.ts';
 import { layOut } from '../health/layout.ts';
-import { type Probe, ProbePlan, settle } from '../health/probe-plan.ts';
+import { type PlanOptions, type Probe, ProbePlan, settle } from '../health/probe-plan.ts';
 import { adopt } from '../health/snapshot.ts';
 import { HealthBoard } from '../health/view.ts';
 import type { EventQueue } from '../sim/event-queue.ts';
@@ -40,7 +40,7 @@ export class ProbeRunner {
   #model: Model;
   readonly #world: SimWorld;
   readonly #queue: EventQueue;
-  readonly #seed: string;
+  readonly #options: PlanOptions;
   readonly #sites: Sites;
   readonly #start: Micros;
   readonly #onEvent: (event: HealthEvent, origin: number) => void;
@@ -49,7 +49,10 @@ export class ProbeRunner {
   readonly #beats: { fromUs: number; state: string; reason: string }[][];
   readonly #numbers = new Map<string, number>();
 
-  /** @param onEvent Told of every change from the start on; `origin` is the global number, -1 for a pool's. */
+  /**
+   * @param onEvent Told of every change from the start on; `origin` is the global number, -1 for a pool's.
+   * @param togetherBySeed The moments of live edges with this seed, whose data centers all probe at once.
+   */
   constructor(
     model: Model,
     world: SimWorld,
@@ -58,13 +61,15 @@ export class ProbeRunner {
     start: Micros,
     popsInUse: readonly number[],
     onEvent: (event: HealthEvent, origin: number) => void,
+    togetherBySeed?: string,
   ) {
     this.#model = model;
     this.#world = world;
     this.#queue = queue;
     this.#start = start;
     this.#onEvent = onEvent;
-    this.#seed = String(Math.floor(random.fork('probes').next() * 0xffffffff));
+    const seed = togetherBySeed ?? String(Math.floor(random.fork('probes').next() * 0xffffffff));
+    this.#options = togetherBySeed === undefined ? { seed } : { seed, dataCenters: 'together' };
     this.#sites = { pops: POPS, regions: REGIONS.map((region) => region.code), inUse: popsInUse };
     model.pools.forEach((pool, poolIndex) => {
       pool.origins.forEach((origin, index) => {
@@ -74,9 +79,9 @@ export class ProbeRunner {
     this.#beats = Array.from({ length: world.originCount }, () => []);
     const layout = layOut(model, this.#sites);
     this.board = new HealthBoard(layout, { onEvent: (event) => this.#heard(event) });
-    const { warmUpUs } = new ProbePlan(layout, start, { seed: this.#seed });
+    const { warmUpUs } = new ProbePlan(layout, start, this.#options);
     this.warmUpFrom = micros(start - warmUpUs);
-    this.#plan = new ProbePlan(layout, this.warmUpFrom, { seed: this.#seed });
+    this.#plan = new ProbePlan(layout, this.warmUpFrom, this.#options);
     this.#schedule();
   }
   /** When probing begins; the run's clock must not be later. */
@@ -110,7 +115,7 @@ export class ProbeRunner {
     this.board = board;
     adopt(board, previous, now);
     const before = this.#plan;
-    this.#plan = new ProbePlan(layout, now, { seed: this.#seed, previous: before });
+    this.#plan = new ProbePlan(layout, now, { ...this.#options, previous: before });
     this.#schedule();
   }
 

@@ -37,7 +37,7 @@ export interface RunFacts {
   readonly pops: readonly { readonly pop: number; readonly requests: number; readonly failed: number }[];
   /** Asked only when a balancer answers by name. */
   readonly dns: () => DnsSummary;
-  readonly lanes: { readonly lanesOpened: number; readonly lanesLost: number };
+  readonly lanes: Pick<RailgunSummary, 'lanesOpened' | 'lanesLost' | 'wire'>;
   /** Sentences beside those about places and origins. */
   readonly assumptions: readonly string[];
 }
@@ -48,9 +48,7 @@ export function makeReport(facts: RunFacts): RunReport {
   const series = ledger.series();
   const placement = ledger.placement();
   const capacity = capacityRows(model, facts.origins, series);
-  for (const entry of steeringShifts(series, placement)) story.timeline.push(entry);
-  for (const entry of capacityAlarms(capacity)) story.timeline.push(entry);
-  const timeline = story.timeline
+  const timeline = [...story.timeline, ...steeringShifts(series, placement), ...capacityAlarms(capacity)]
     .map((entry, index) => ({ entry, index }))
     .sort((a, b) => a.entry.atUs - b.entry.atUs || a.index - b.index)
     .map(({ entry }) => entry);
@@ -154,6 +152,7 @@ function railgunSummary(ledger: Ledger, lanes: RunFacts['lanes']): RailgunSummar
     ratio: ledger.railgunPageBytes === 0 ? 0 : ledger.railgunWanBytes / ledger.railgunPageBytes,
     lanesOpened: lanes.lanesOpened,
     lanesLost: lanes.lanesLost,
+    ...(lanes.wire === undefined ? {} : { wire: lanes.wire }),
   };
 }
 

@@ -11,11 +11,12 @@ import type { AffinityClaim, Decision, Rung } from '../core/decision.ts';
 import type { Location } from '../core/location.ts';
 import type { Model } from '../core/model.ts';
 import type { HealthEvent } from '../core/trace.ts';
-import type { BudgetPart, Phase, RunReport } from '../core/report.ts';
+import type { Phase, RunReport } from '../core/report.ts';
 import type { Locator } from '../geo/locate.ts';
 import { POPS, REGIONS } from '../geo/tables.ts';
 import { EventQueue } from '../sim/event-queue.ts';
-import type { Fault, Target } from '../sim/faults/fault.ts';
+import type { Target } from '../sim/faults/fault.ts';
+import { LateTimers } from '../sim/late-timers.ts';
 import { VirtualClock } from '../sim/virtual-clock.ts';
 import type { RequestFacts } from '../steering/request.ts';
 import { emptyArrival } from './arrivals.ts';
@@ -31,19 +32,30 @@ import { type Scenario, type TimelineEvent, momentOf } from './scenario.ts';
 import { SimWorld } from './sim-world.ts';
 import { stopWarnings } from './stop-if.ts';
 import { Story, type OutageHandle } from './story.ts';
+import {
+  LISTENER_KNOBS,
+  faultBegins,
+  faultEnds,
+  fieldChanged,
+  isMeant,
+  laneIs,
+  listenerReplaced,
+  originIs,
+  poolIs,
+  spell,
+} from './telling.ts';
 import { TraceWriter } from './trace-writer.ts';
 import { Traffic } from './traffic.ts';
 
 const TIMER = 0;
+const WIRE_TIMER = 4;
 /** Events between two looks at the outside: progress, Ctrl-C. */
 const SLICE = 20_000;
 
 interface ActiveFault {
-  readonly fault: Fault;
-  readonly target: Target;
+  readonly event: Extract<TimelineEvent, { kind: 'fault' }>;
   readonly undo: () => void;
   readonly outage: OutageHandle | undefined;
-  readonly line: number;
 }
 
 export async function replay(input: ReplayInput): Promise<RunReport> {
@@ -96,6 +108,7 @@ class Run {
   readonly #start: Micros;
   readonly #end: Micros;
   readonly #arrival = emptyArrival();
+  readonly #wireTimers: LateTimers;
 
   constructor(input: ReplayInput) {
     this.#input = input;
@@ -108,7 +121,14 @@ class Run {
     this.#clock = new VirtualClock(start, this.#queue, TIMER);
     this.#locator = input.locator;
     this.#present = input.locator;
-    this.#world = new SimWorld(model, scenario.world, PLACES, this.#clock, random);
+    this.#wireTimers = new LateTimers(this.#clock, this.#queue, WIRE_TIMER);
+    this.#world = new SimWorld(model, scenario.world, PLACES, this.#clock, random, {
+      wireTimers: this.#wireTimers,
+      seed: input.seed,
+      pages: input.pages,
+      ownPages: scenario.pages.length > 0,
+      edgeSeed: input.probeSeed,
+    });
     this.#world.onPlacesChanged = () => this.#placesChanged();
     this.#world.onIgnoreTtl = (ignore) => this.#resolvers.setIgnoreTtl(ignore);
     this.#traffic = new Traffic(input, (policy, perPop) => this.#resolvers.addSource(policy, perPop));
@@ -126,8 +146,15 @@ class Run {
     });
     this.#trace = new TraceWriter(scenario.trace, input.traceSink);
     const inUse = input.locator.popsInUse.map((code) => PLACES.indexOf(code)!);
-    this.#probes = new ProbeRunner(model, this.#world, this.#queue, random, start, inUse, (event, origin) =>
-      this.#healthChanged(event, origin),
+    this.#probes = new ProbeRunner(
+      model,
+      this.#world,
+      this.#queue,
+      random,
+      start,
+      inUse,
+      (event, origin) => this.#healthChanged(event, origin),
+      input.probeSeed,
     );
     this.#clock.advance(this.#probes.warmUpFrom);
     this.#clock.at(start, () => this.#probes.openBeats());
@@ -145,10 +172,11 @@ class Run {
       locate: (home) => this.#locate(home),
       regionRow: Int32Array.from([regions.length - 1, ...REGIONS.map((region) => region.index)]),
       pops: POPS.length,
+      onLane: (pop, listener, state, reason) => this.#laneChanged(pop, listener, state, reason),
       countsLoad: [model, ...input.changes.map((change) => change.model)].some(readsLoad),
     });
     this.#resolvers = resolvers;
-    this.#world.railgunModel.onReplaced = (listener, at) => this.#replaced(listener, at);
+    this.#world.estate.onReplaced = (listener, at) => this.#replaced(listener, at);
     this.#world.railgunModel.onLane = (pop, listener, state, reason) => this.#laneChanged(pop, listener, state, reason);
   }
   readonly #resolvers: ResolverFleet;
@@ -224,13 +252,14 @@ class Run {
       const { kind, operand } = queue;
       queue.drop();
       // After the end only requests under way are finished; nothing new begins.
-      if (eventAt >= end && kind !== COMPLETE) continue;
+      if (eventAt >= end && kind !== COMPLETE && !(kind === WIRE_TIMER && flights.inFlight > 0)) continue;
       clock.advance(eventAt as Micros);
       if (kind === COMPLETE) {
         flights.now = eventAt as Micros;
         flights.complete(operand);
       } else if (kind === PROBE_RESULT) this.#probes.result(operand, eventAt as Micros);
       else if (kind === PROBE_DUE) this.#probes.wake(eventAt as Micros);
+      else if (kind === WIRE_TIMER) this.#wireTimers.fire(operand);
       else clock.fire(operand);
     }
     return 'more';
@@ -292,16 +321,10 @@ class Run {
     const knobs = struck.listeners.size > 0 ? LISTENER_KNOBS : this.#probes.knobs(origins);
     const outage = this.#story.open(spell(target), fault.name, struck, at, knobs);
     const undo = fault.start(this.#world, target, parameters);
-    const active: ActiveFault = { fault, target, undo, outage, line };
+    const active: ActiveFault = { event, undo, outage };
     this.#faults.add(active);
     this.#trace.event({ at, event: 'fault', fault: fault.name, target: spell(target), line });
-    this.#story.tell({
-      atUs: at,
-      kind: 'fault',
-      tone: 'bad',
-      text: `${spell(target)}: ${fault.name} (${event.note === '' ? fault.summary : event.note})`,
-      line,
-    });
+    this.#story.tell(faultBegins(event, at));
     if (forUs > 0) this.#clock.at(micros(at + forUs), () => this.#endFault(active, micros(at + forUs), line));
   }
 
@@ -312,18 +335,13 @@ class Run {
 
   #listenersStruck(target: Target): readonly number[] {
     if (target.kind !== 'listener') return [];
-    const { listeners } = this.#world.railgunModel;
+    const { listeners } = this.#world.estate;
     return target.name === 'all' ? [...listeners.keys()] : [Number(target.name) - 1];
   }
 
   #heal(what: string, at: Micros, line: number): void {
     for (const active of [...this.#faults]) {
-      const meant =
-        what === 'all' ||
-        what === active.fault.name ||
-        what === spell(active.target) ||
-        (active.target.kind === 'store' && /^(?:memcached|redis|store)\b/.test(what));
-      if (meant) this.#endFault(active, at, line);
+      if (isMeant(what, active.event.fault.name, active.event.target)) this.#endFault(active, at, line);
     }
   }
 
@@ -331,14 +349,9 @@ class Run {
     if (!this.#faults.delete(active)) return;
     active.undo();
     active.outage?.heal(at);
-    this.#trace.event({ at, event: 'heal', fault: active.fault.name, target: spell(active.target), line });
-    this.#story.tell({
-      atUs: at,
-      kind: 'heal',
-      tone: 'good',
-      text: `${spell(active.target)}: ${active.fault.name} is over`,
-      line,
-    });
+    const { fault, target } = active.event;
+    this.#trace.event({ at, event: 'heal', fault: fault.name, target: spell(target), line });
+    this.#story.tell(faultEnds(active.event, at, line));
   }
 
   #change(change: ReplayInput['changes'][number], at: Micros): void {
@@ -350,14 +363,7 @@ class Run {
       for (const [field, value] of Object.entries(fields)) {
         const text = JSON.stringify(value) ?? 'null';
         this.#trace.event({ at, event: 'change', target, field, value: text, line });
-        const why = note === '' ? '' : ` (${note})`;
-        this.#story.tell({
-          atUs: at,
-          kind: 'change',
-          tone: 'neutral',
-          text: `${target}: ${field} is now ${text}${why}`,
-          line,
-        });
+        this.#story.tell(fieldChanged(target, field, text, note, at, line));
       }
     }
   }
@@ -371,22 +377,10 @@ class Run {
       if (event.where === 'global') this.#story.health(origin, good, event.at);
       if (event.where === 'global' && event.from !== 'unprobed') {
         const name = `${event.pool}/${event.origin}`;
-        this.#story.tell(
-          {
-            atUs: event.at,
-            kind: 'health',
-            tone: good ? 'good' : 'bad',
-            text: `${name} is ${event.to}${event.reason === '' || good ? '' : ` (${event.reason})`}`,
-            line: 0,
-          },
-          name,
-        );
+        this.#story.tell(originIs(name, event.to, event.reason, event.at), name);
       }
     } else if (event.where === 'global' && event.from !== 'unprobed') {
-      this.#story.tell(
-        { atUs: event.at, kind: 'health', tone: poolTone(event), text: `pool ${event.pool} is ${event.to}`, line: 0 },
-        `pool/${event.pool}`,
-      );
+      this.#story.tell(poolIs(event.pool, event.from, event.to, event.at), `pool/${event.pool}`);
     }
   }
 
@@ -399,27 +393,11 @@ class Run {
     // That lanes open at first is no news.
     if (open && !this.#lanesLost.delete(pop)) return;
     if (!open) this.#lanesLost.add(pop);
-    const text = open ? 'is open again' : `${state}${reason === '' ? '' : ` (${reason})`}`;
-    this.#story.tell(
-      {
-        atUs: at,
-        kind: 'link',
-        tone: open ? 'good' : 'bad',
-        text: `${name}: lane to listener ${listener + 1} ${text}`,
-        line: 0,
-      },
-      `lane/${listener}/${state}`,
-    );
+    this.#story.tell(laneIs(name, `listener ${listener + 1}`, state, reason, at), `lane/${listener}/${state}`);
   }
 
   #replaced(listener: number, at: number): void {
-    this.#story.tell({
-      atUs: at,
-      kind: 'link',
-      tone: 'good',
-      text: `listener ${listener + 1}: the autoscaling group has put a new machine in its place`,
-      line: 0,
-    });
+    this.#story.tell(listenerReplaced(listener, at));
   }
 
   // The report
@@ -449,32 +427,13 @@ class Run {
       beatsOf: (origin) => this.#probes.beats(origin),
       pops: this.#flights.popRows(),
       dns: () => this.#resolvers.summary(),
-      lanes: this.#world.railgunModel,
+      lanes: this.#world.lanes(),
       assumptions: [
         'Latency is from the edge to the origin and back; the way between client and edge is not part of it.',
-        ...(this.#scenario.fidelity === 'wire'
-          ? ['Wire fidelity is not built yet: the link is played at flow fidelity.']
-          : []),
+        ...linkAssumptions(this.#scenario, this.#world.wire !== undefined),
       ],
     });
   }
-}
-
-const LISTENER_KNOBS: ReadonlyMap<BudgetPart, string> = new Map([
-  [
-    'before_detection',
-    'a lane finds a silent listener by PING, after 15 s of silence and 10 s without an answer; behind an L4 balancer or in a group the next lane leads to another listener',
-  ],
-]);
-
-/** From critical to degraded is better, though not yet good. */
-function poolTone({ from, to }: HealthEvent): 'good' | 'bad' | 'neutral' {
-  if (to === 'healthy') return 'good';
-  return to === 'degraded' && from === 'critical' ? 'neutral' : 'bad';
-}
-
-function spell(target: Target): string {
-  return `${target.kind === 'store' ? 'memcached' : target.kind}/${target.name}`;
 }
 
 /** Does any policy that this configuration may use look at requests or connections under way? */
@@ -489,4 +448,14 @@ function readsLoad(model: Model): boolean {
         balancer.poolSets.some((set) => least(set.steeringPolicy)),
     )
   );
+}
+
+function linkAssumptions({ traffic }: Scenario, wire: boolean): readonly string[] {
+  if (!wire) return [];
+  const mixed = traffic.some(({ fidelity }) => fidelity === 'flow');
+  return [
+    mixed
+      ? 'Requests at wire fidelity cross the link as real bytes through the real machines, on lanes of their own; the others as arithmetic.'
+      : 'Requests cross the link as real bytes through the real machines; direct ones are arithmetic.',
+  ];
 }

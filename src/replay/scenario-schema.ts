@@ -27,6 +27,10 @@ export const originTraits = z
   })
   .describe('How one origin behaves.');
 
+const fidelity = z
+  .enum(['flow', 'wire'])
+  .describe('flow: transfers are arithmetic. wire: real bytes through the real sender and listener. Default flow.');
+
 const linkTraits = z.strictObject({
   delay: duration.optional().describe('One way. Default: from the distance between PoP and pool, else 10ms.'),
   rate: bitrate.optional().describe('Default: no limit.'),
@@ -46,6 +50,11 @@ const railgun = z
         expiration: duration.optional().describe('Default 10m.'),
       })
       .optional(),
+    maps: z
+      .array(z.string())
+      .max(64)
+      .optional()
+      .describe('railgun-nat.conf of each listener in turn, as text: "default = 192.0.2.11".'),
     stream_size: z.union([z.string(), z.number()]).optional().describe('Larger bodies stream untouched. Default 1MiB.'),
     autoscale: z
       .strictObject({ min: z.number().int().min(1).optional(), replace_after: duration.optional() })
@@ -76,6 +85,7 @@ export const logSource = z.strictObject({
     .string()
     .optional()
     .describe('Which balancer its requests go to. Default: the host in the line, else the first balancer.'),
+  fidelity: fidelity.optional(),
   speed: z.number().positive().optional().describe('10 plays an hour in six minutes. Default 1.'),
   on_broken: z.enum(['count', 'fail']).optional().describe('What a line that cannot be read does. Default count.'),
   resolver_ttl: z
@@ -83,7 +93,17 @@ export const logSource = z.strictObject({
     .optional(),
 });
 
+export const pageSource = z
+  .strictObject({
+    pages: z
+      .string()
+      .describe('A kind of the generator (news, shop, account, incidents, forecast), or files: "./corpus/news-*".'),
+    every: duration.optional().describe('A new version this often. Default 5m.'),
+  })
+  .describe('What the pages are that clients ask for: successive versions of real bytes.');
+
 export const clientSource = z.strictObject({
+  fidelity: fidelity.optional(),
   clients: z.strictObject({
     count: z.number().int().min(1).max(5_000_000).describe('How many different clients there are.'),
     rate: z
@@ -140,6 +160,33 @@ export const setEvent = z.strictObject({
 });
 export const noteEvent = z.strictObject({ at: moment, note: z.string() });
 
+const allowance = z
+  .string()
+  .describe('"10%", "2s", "3", or several with "or": the largest holds. "any" is not judged.');
+
+const drillSettings = z
+  .strictObject({
+    fidelity: z
+      .strictObject({
+        detect: allowance.optional().describe('Time until health noticed. Default "10% or one interval".'),
+        decide: allowance
+          .optional()
+          .describe('Time until nothing was sent there any more. Default "10% or one interval".'),
+        recover: allowance.optional().describe('Time until the last failed request. Default "10% or one interval".'),
+        back: allowance.optional().describe('Time from the heal until health was good. Default "10% or one interval".'),
+        failed: allowance.optional().describe('Failed requests, in all and by cause. Default "10% or 3".'),
+        share: allowance.optional().describe('Share of each pool, in points. Default "2%".'),
+        sessions: allowance.optional().describe('Sessions kept, moved, lost. Default "any".'),
+        wan_bytes: allowance.optional().describe('Bytes over the link. Default "5%".'),
+        p50: allowance.optional().describe('Default "any".'),
+        p99: allowance.optional().describe('Default "any".'),
+        p999: allowance.optional().describe('Default "any".'),
+      })
+      .optional()
+      .describe('How far a drill may be from the prediction of the replay; beyond it the check `fidelity` fails.'),
+  })
+  .describe('What only a drill asks of a scenario.');
+
 export const scenarioSchema = z
   .strictObject({
     $schema: z.string().optional(),
@@ -152,7 +199,7 @@ export const scenarioSchema = z
     seed: z.union([z.number().int(), z.string()]).optional().describe('Default 1.'),
     start: z.string().optional().describe('RFC 3339. Default: the first line of the log, else 2026-01-01T00:00:00Z.'),
     duration: duration.optional().describe('Default: to the end of the log, else 10m.'),
-    fidelity: z.enum(['flow', 'wire']).optional(),
+    fidelity: fidelity.optional().describe('Of traffic that does not say its own.'),
     resolution: duration
       .optional()
       .describe('Width of a bucket in series and checks. Default: from the duration, 1s up to an hour.'),
@@ -161,9 +208,10 @@ export const scenarioSchema = z
       .optional()
       .describe('Which requests get a line in events.ndjson. Default notable.'),
     world: world.optional(),
-    traffic: z.array(z.union([logSource, clientSource])).min(1),
+    traffic: z.array(z.union([logSource, clientSource, pageSource])).min(1),
     timeline: z.array(z.union([faultEvent, healEvent, setEvent, noteEvent])).optional(),
     checks: z.array(z.string()).optional(),
+    drill: drillSettings.optional(),
     stop_if: z
       .union([z.string(), z.array(z.string())])
       .optional()

@@ -6,7 +6,9 @@
 import type { SourceDocument, Path } from '../config/document.ts';
 import { readDocument } from '../config/document.ts';
 import { Findings } from '../config/finding.ts';
+import { parseRailgunNat } from '../config/railgun-nat.ts';
 import { checkShape } from '../config/shape.ts';
+import { EMPTY_NAT_MAP, type NatMap } from '../core/nat-map.ts';
 import { didYouMean } from '../core/suggest.ts';
 import type { Checked, Problem } from '../core/problem.ts';
 import {
@@ -20,9 +22,12 @@ import {
 } from '../core/quantities.ts';
 import { type Micros, US_PER_MINUTE, US_PER_MS, US_PER_SECOND, micros } from '../core/time.ts';
 import { FAULTS } from '../sim/faults/catalogue.ts';
+import { type Allowance, readAllowance } from './allowance.ts';
 import type { Fault, Target, TargetKind } from '../sim/faults/fault.ts';
 import type { OriginTraits } from '../sim/origin.ts';
-import type { RailgunTraits } from '../sim/railgun-model.ts';
+import { PAGE_EVERY_US } from '../sim/page-clock.ts';
+import { PAGE_KINDS, type PageKind } from '../sim/pages.ts';
+import type { RailgunTraits } from '../sim/railgun-estate.ts';
 import type * as z from 'zod';
 import {
   type RawClients,
@@ -34,6 +39,7 @@ import {
   healEvent,
   logSource,
   noteEvent,
+  pageSource,
   scenarioShell,
   setEvent,
 } from './scenario-schema.ts';
@@ -48,15 +54,30 @@ export interface Scenario {
   readonly durationUs: number | undefined;
   readonly bucketUs: number | undefined;
   readonly trace: 'all' | 'notable' | 'none';
-  readonly fidelity: 'flow' | 'wire';
+  /** Of traffic that does not say its own. */
+  readonly fidelity: Fidelity;
   /** A path as written, or the configuration itself. */
   readonly config: { readonly path: string } | { readonly value: unknown };
   readonly world: World;
   readonly traffic: readonly TrafficSpec[];
+  /** Where pages come from; empty = news from the generator, in the size that each request states. */
+  readonly pages: readonly PagesSpec[];
   readonly timeline: readonly TimelineEvent[];
   readonly checks: readonly { readonly text: string; readonly line: number; readonly column: number }[];
   readonly stopIf: readonly { readonly text: string; readonly line: number; readonly column: number }[];
+  /** By figure, how far a drill may be from its prediction; absent ones have the defaults of `drill/fidelity.ts`. */
+  readonly fidelityAllowed: ReadonlyMap<string, Allowance>;
   readonly document: SourceDocument;
+}
+
+export type Fidelity = 'flow' | 'wire';
+
+/** Successive versions of pages: a kind of the generator, or a pattern of files in order of their names. */
+export interface PagesSpec {
+  readonly from: { readonly kind: PageKind } | { readonly files: string };
+  readonly everyUs: number;
+  readonly line: number;
+  readonly column: number;
 }
 
 export interface World {
@@ -81,6 +102,7 @@ export type TrafficSpec = LogTraffic | ClientTraffic;
 
 export interface LogTraffic {
   readonly kind: 'log';
+  readonly fidelity: Fidelity;
   readonly path: string;
   readonly host: string | undefined;
   readonly speed: number;
@@ -92,6 +114,7 @@ export interface LogTraffic {
 
 export interface ClientTraffic {
   readonly kind: 'clients';
+  readonly fidelity: Fidelity;
   readonly count: number;
   /** Points of a ramp: `moment` text and rate per second; one point at +0s is a steady rate. */
   readonly ramp: readonly { readonly moment: string; readonly rate: number }[];
@@ -101,6 +124,7 @@ export interface ClientTraffic {
   readonly thinkUs: number;
   readonly cookieShare: number;
   readonly pages: number;
+  /** 0 = the page's own. */
   readonly pageBytes: number;
   readonly host: string | undefined;
   readonly path: string;
@@ -279,8 +303,9 @@ class Reader {
       fidelity: raw.fidelity ?? 'flow',
       config: typeof raw.config === 'string' ? { path: raw.config } : { value: raw.config },
       world: this.#world(raw.world ?? {}),
-      traffic: raw.traffic.flatMap((source, index) =>
-        this.#traffic(source, ['traffic', index], start ?? DEFAULT_START),
+      traffic: this.#trafficOf(raw, start ?? DEFAULT_START),
+      pages: raw.traffic.flatMap((source, index) =>
+        'pages' in source ? this.#pagesOf(source, ['traffic', index]) : [],
       ),
       timeline: (raw.timeline ?? []).flatMap((event, index) =>
         this.#event(event, ['timeline', index], start ?? DEFAULT_START),
@@ -290,8 +315,20 @@ class Reader {
         text: check,
         ...this.#document.locate(Array.isArray(raw.stop_if) ? ['stop_if', index] : ['stop_if']),
       })),
+      fidelityAllowed: this.#allowances(raw.drill?.fidelity ?? {}),
       document: this.#document,
     };
+  }
+
+  #allowances(raw: Readonly<Record<string, string | undefined>>): ReadonlyMap<string, Allowance> {
+    const allowed = new Map<string, Allowance>();
+    for (const [figure, text] of Object.entries(raw)) {
+      if (text === undefined) continue;
+      const read = readAllowance(figure, text);
+      if ('hint' in read) this.#complain(['drill', 'fidelity', figure], `"${text}" cannot be read`, read.hint);
+      else allowed.set(figure, read);
+    }
+    return allowed;
   }
 
   #world(raw: RawWorld): World {
@@ -327,6 +364,7 @@ class Reader {
       links,
       railgun: {
         topology: railgun.topology ?? 'in-front',
+        ...(railgun.maps === undefined ? {} : { nat: this.#maps(['world', 'railgun', 'maps'], railgun.maps) }),
         // A group of at least two has two, whatever `listeners` says.
         listeners: Math.max(railgun.listeners ?? 1, railgun.autoscale?.min ?? 1),
         storeNodes: memcached.nodes ?? 1,
@@ -350,6 +388,49 @@ class Reader {
     };
   }
 
+  #trafficOf(raw: RawShell, start: Micros): TrafficSpec[] {
+    this.#fidelity = raw.fidelity ?? 'flow';
+    this.#ownPages = raw.traffic.some((source) => 'pages' in source);
+    const traffic = raw.traffic.flatMap((source, index) =>
+      'pages' in source ? [] : this.#traffic(source, ['traffic', index], start),
+    );
+    if (raw.traffic.every((source) => 'pages' in source))
+      this.#complain(['traffic'], 'nobody asks for the pages', 'add "log: FILE" or "clients: { count, rate }"');
+    return traffic;
+  }
+  #fidelity: Fidelity = 'flow';
+  #ownPages = false;
+
+  #pagesOf(raw: Record<string, unknown>, path: Path): PagesSpec[] {
+    const source = this.#shape(pageSource, raw, path);
+    if (source === undefined) return [];
+    const { pages } = source;
+    const kind = PAGE_KINDS.find((one) => one === pages);
+    // A word without a dot, a slash or a star is meant as a kind.
+    if (kind === undefined && /^\w+$/.test(pages))
+      this.#complain(
+        [...path, 'pages'],
+        `unknown pages "${pages}"`,
+        didYouMean(pages, PAGE_KINDS) || 'a file pattern has a "/" or a "*"',
+      );
+    return [
+      {
+        from: kind === undefined ? { files: pages } : { kind },
+        everyUs: source.every === undefined ? PAGE_EVERY_US : this.#span([...path, 'every'], source.every, 1),
+        ...this.#document.locate([...path, 'pages']),
+      },
+    ];
+  }
+
+  #maps(path: Path, raw: readonly string[]): readonly NatMap[] {
+    return raw.map((text, index) => {
+      const read = parseRailgunNat(`map ${index + 1}`, text);
+      if (read.ok) return read.value;
+      for (const { message, hint } of read.problems) this.#complain([...path, index], message, hint);
+      return EMPTY_NAT_MAP;
+    });
+  }
+
   #traffic(raw: Record<string, unknown>, path: Path, start: Micros): TrafficSpec[] {
     if ('log' in raw) {
       const log = this.#shape(logSource, raw, path);
@@ -357,11 +438,12 @@ class Reader {
     }
     if ('clients' in raw) {
       const source = this.#shape(clientSource, raw, path);
-      return source === undefined ? [] : [this.#clients(source.clients, [...path, 'clients'], start)];
+      if (source === undefined) return [];
+      return [this.#clients(source.clients, [...path, 'clients'], start, source.fidelity ?? this.#fidelity)];
     }
     this.#complain(
       path,
-      'a traffic source needs "log" or "clients"',
+      'a traffic source needs "log", "clients" or "pages"',
       'write "log: FILE" or "clients: { count, rate }"',
     );
     return [];
@@ -370,6 +452,7 @@ class Reader {
   #log(raw: RawLog, path: Path): LogTraffic {
     return {
       kind: 'log',
+      fidelity: raw.fidelity ?? this.#fidelity,
       path: raw.log,
       host: raw.host,
       speed: raw.speed ?? 1,
@@ -379,7 +462,7 @@ class Reader {
     };
   }
 
-  #clients(raw: RawClients, path: Path, start: Micros): ClientTraffic {
+  #clients(raw: RawClients, path: Path, start: Micros, fidelity: Fidelity): ClientTraffic {
     const points = typeof raw.rate === 'string' ? [{ at: '+0s', rate: raw.rate }] : raw.rate;
     const ramp = points.map((point, at) => {
       const where = typeof raw.rate === 'string' ? [...path, 'rate'] : [...path, 'rate', at, 'rate'];
@@ -388,6 +471,7 @@ class Reader {
     });
     return {
       kind: 'clients',
+      fidelity,
       count: raw.count,
       ramp,
       from: new Map(Object.entries(raw.from ?? {})),
@@ -396,7 +480,11 @@ class Reader {
       cookieShare: raw.cookies === undefined ? 1 : this.#share([...path, 'cookies'], raw.cookies),
       pages: raw.pages ?? 100,
       pageBytes:
-        raw.page_bytes === undefined ? DEFAULT_PAGE_BYTES : this.#size([...path, 'page_bytes'], raw.page_bytes),
+        raw.page_bytes === undefined
+          ? this.#ownPages
+            ? 0
+            : DEFAULT_PAGE_BYTES
+          : this.#size([...path, 'page_bytes'], raw.page_bytes),
       host: raw.host,
       path: raw.path ?? '/',
       method: raw.method ?? 'GET',

@@ -28,6 +28,7 @@ interface OpenOutage {
   readonly fromUs: number;
   detectedUs: number | null;
   recoveredUs: number | null;
+  decidedUs: number | null;
   healedUs: number | null;
   backUs: number | null;
   failed: number;
@@ -72,6 +73,7 @@ export class Story {
       fromUs: at,
       detectedUs: null,
       recoveredUs: null,
+      decidedUs: null,
       healedUs: null,
       backUs: null,
       failed: 0,
@@ -106,6 +108,8 @@ export class Story {
     if (outage === undefined) return;
     outage.failed += 1;
     if (outage.recoveredUs === null || endedAt > outage.recoveredUs) outage.recoveredUs = endedAt;
+    const struck = outage.struck.origins.size === 0 || outage.struck.origins.has(origin);
+    if (struck && (outage.decidedUs === null || arrivedAt > outage.decidedUs)) outage.decidedUs = arrivedAt;
     // Nobody hands a request to a lane that is known to be lost.
     const believed = outage.struck.origins.has(origin)
       ? arrivedAt < (this.#downSince.get(origin) ?? Number.POSITIVE_INFINITY)
@@ -123,6 +127,7 @@ export class Story {
           fromUs: outage.fromUs,
           detectedUs: outage.detectedUs,
           recoveredUs: outage.recoveredUs,
+          decidedUs: outage.decidedUs,
           healedUs: outage.healedUs,
           backUs: outage.backUs,
           failed: outage.failed,

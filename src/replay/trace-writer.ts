@@ -33,7 +33,7 @@ export class TraceWriter {
         `"country":"${event.country}","client":${text(event.client)},"policy":"${event.policy}","candidates":${text(event.candidates)},` +
         `"pool":${text(event.pool)},"origin":${text(event.origin)},"because":"${event.because}","affinity":"${event.affinity}",` +
         `"fallback":${event.fallback},"attempts":${event.attempts},"path":"${event.path}","status":${event.status},` +
-        `"cause":"${event.cause}","latency_us":${event.latency_us}}`,
+        `"cause":"${event.cause}","latency_us":${event.latency_us}${link(event)}${event.wire === undefined ? '' : `,"wire":${JSON.stringify(event.wire)}`}}`,
     );
   }
 
@@ -54,6 +54,12 @@ export class TraceWriter {
     this.#block += '\n';
     if (this.#block.length >= BLOCK_CHARS) this.flush();
   }
+}
+
+function link({ link: over }: RequestEvent): string {
+  if (over === undefined) return '';
+  const { mode, wan_bytes, body_bytes, cf_railgun } = over;
+  return `,"link":{"mode":"${mode}","wan_bytes":${wan_bytes},"body_bytes":${body_bytes},"cf_railgun":"${cf_railgun}"}`;
 }
 
 /** Plain names need no escaping; anything else goes through JSON. */

@@ -163,6 +163,7 @@ export class Traffic {
           host: spec.host ?? model.loadBalancers[0]?.name ?? '',
           path: spec.path,
           method: spec.method,
+          wire: spec.fidelity === 'wire',
         },
         clients,
         random.fork('arrivals'),
@@ -181,6 +182,7 @@ export class Traffic {
         endAt: end,
         balancerOf: (host) => balancerOf(spec.host ?? host),
         locate: (entry) => this.#locate(entry),
+        wire: spec.fidelity === 'wire',
       },
       clients,
       (client, address) => {

@@ -33,6 +33,11 @@ export class LinkState {
   cutSince = 0;
   /** Delay one way; `undefined` = from the distance. */
   readonly delayUs: number | undefined;
+  /** When connections that stood were last forgotten by something on the way; lanes older than that are dead. */
+  forgottenAt = Number.NEGATIVE_INFINITY;
+  onForget: (() => void) | undefined;
+  /** Called when a cut has ended. */
+  onPass: (() => void) | undefined;
   readonly #rate: number;
   readonly #effects: LinkEffect[] = [];
 
@@ -51,8 +56,15 @@ export class LinkState {
       const at = this.#effects.indexOf(effect);
       if (at < 0) return;
       this.#effects.splice(at, 1);
+      const before = this.cut;
       this.#settle();
+      if (before && !this.cut) this.onPass?.();
     };
+  }
+
+  forget(now: number): void {
+    this.forgottenAt = now;
+    this.onForget?.();
   }
 
   /** There and back, for a distance in km (`undefined` = unknown). */

@@ -24,6 +24,11 @@ import {
 /** Limits of the edge towards an origin, spec 6.1. */
 export const CONNECT_TIMEOUT_US = 19 * US_PER_SECOND;
 export const READ_TIMEOUT_US = 100 * US_PER_SECOND;
+/**
+ * Whoever opens a connection and hears nothing sends its SYN again after 1, 2, 3, 4, 5, 7 and 11 s (Linux since 6.5 with its default
+ * of four linear time-outs): when the way is free again by then, the connection stands. The pauses between, the last one up to the time-out.
+ */
+export const SYN_PAUSES_US: readonly number[] = [1, 1, 1, 1, 1, 2, 4, 8].map((seconds) => seconds * US_PER_SECOND);
 
 /** From harmless to worst: where several effects meet, the later one in this list holds. */
 export const ORIGIN_MODES = ['up', 'tls_invalid', 'reset', 'refuse', 'unreachable', 'blackhole'] as const;

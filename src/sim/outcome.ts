@@ -23,6 +23,9 @@ export const ORIGIN_ERROR = 8;
 export const LANE_LOST = 9;
 export const NOTHING_MAY_SERVE = 10;
 export const NOT_RESOLVED = 11;
+/** The edge itself is gone: a connection to it is refused, or was open when it died. */
+export const EDGE_REFUSED = 12;
+export const EDGE_LOST = 13;
 
 export const ENDINGS: readonly Ending[] = [
   { cause: '', status: 200, zeroDowntime: false },
@@ -37,4 +40,6 @@ export const ENDINGS: readonly Ending[] = [
   { cause: 'lane_lost', status: 527, zeroDowntime: false },
   { cause: 'nothing_may_serve', status: 530, zeroDowntime: false },
   { cause: 'name_not_resolved', status: 0, zeroDowntime: false },
+  { cause: 'edge_refused', status: 0, zeroDowntime: false },
+  { cause: 'edge_reset', status: 0, zeroDowntime: false },
 ];

@@ -1,322 +1,405 @@
 /**
- * The Railgun link at flow fidelity: lane states, back-off, dictionaries and ratios as arithmetic, no bytes. One lane group per
- * PoP, as each edge location has its own lanes and its own dictionaries (RG-018).
+ * The Railgun link at flow fidelity: lanes, dictionaries and ratios as arithmetic, no bytes. Lanes are opened, chosen and given up by the
+ * real `LanePool` over the same estate and the same dialling as at wire fidelity, so both decide alike; what a lane's machine would have
+ * noticed is worked out when the next request asks. One group of lanes per PoP, as each place has its own lanes and dictionaries (RG-018).
  *
- *   none ──first request──> opening ──handshake done──> open ──listener gone──> none
- *                              └──refused, timed out──> backoff ──over──> none
+ * Requests never wait for a lane: without one they go direct over HTTP/1.1 without compression, with the published reason (RG-001 to
+ * RG-004, RG-008). A lane that breaks after a request was handed over costs that request (527, RG-012).
  *
- * Requests never wait for a lane: without an open one they go direct over HTTP/1.1 without compression, with the published
- * reason (RG-001 to RG-004, RG-008). A lane that breaks after a request was handed over costs that request (527, RG-012).
- * The page model replaces bodies: a page asked for again within the store's expiry costs a delta that grows with its age, from
- * the published figures (0.29 % after five minutes, 3 % after an hour, seed 003); a page not held costs a full compressed body.
+ * Pages: `page-clock.ts` says which version a page has; one held at both ends costs nothing while it is the same, else a delta whose share
+ * grows with the versions between; one not held costs a packed body. The shares are in `page-shares.ts`.
  */
 import type { Random } from '../core/random.ts';
-import { US_PER_MINUTE, US_PER_SECOND } from '../core/time.ts';
+import { finalise } from '../core/hash.ts';
+import { type Micros, US_PER_SECOND } from '../core/time.ts';
+import { DirectReason } from '../railgun/cf-railgun.ts';
+import { ErrorCode } from '../railgun/faults.ts';
+import { DEFAULT_LANE_POOL, LanePool } from '../railgun/lanes.ts';
+import { RGX_LIMITS, SMALL_BODY_BYTES } from '../railgun/limits.ts';
+import type { Scheduler } from '../core/ports.ts';
+import { dial } from './lane-dial.ts';
+import type { LinkState } from './link.ts';
+import { PAGE_EVERY_US, versionAt } from './page-clock.ts';
+import { IDLE_WINDOW_US, INITIAL_WINDOW_BYTES, MAX_WINDOW_BYTES } from './wire/pipe.ts';
+import { type PageShare, PAGE_SHARES } from './page-shares.ts';
+import type { EstateWatcher, ListenerState, RailgunEstate } from './railgun-estate.ts';
 
-/** From harmless to worst: where several faults meet at one listener or store, the later one in the list holds. */
-const LISTENER_STATES = ['up', 'draining', 'refusing', 'silent', 'gone'] as const;
-const STORE_STATES = ['up', 'silent', 'gone'] as const;
-export type ListenerState = (typeof LISTENER_STATES)[number];
-export type StoreState = (typeof STORE_STATES)[number];
-export type Topology = 'in-front' | 'behind' | 'behind-l4';
-
-export interface RailgunTraits {
-  readonly topology: Topology;
-  readonly listeners: number;
-  readonly storeNodes: number;
-  /** Listeners share their stores, or each has its own (RG-101, RG-102). */
-  readonly sharedStore: boolean;
-  /** `memcached.expiration`; 0 = never. */
-  readonly expirationUs: number;
-  /** Larger bodies stream untouched. */
-  readonly streamSize: number;
-  /** Replacement of a dead listener by its autoscaling group; 0 = none. */
-  readonly replaceAfterUs: number;
-}
-
-/** Spec 12.14 and 12.12. */
-const LANE_OPEN_LIMIT_US = 5 * US_PER_SECOND;
-const PING_IDLE_US = 15 * US_PER_SECOND;
-const PING_ANSWER_US = 10 * US_PER_SECOND;
-const BACKOFF_FIRST_US = US_PER_SECOND;
-const BACKOFF_MOST_US = 60 * US_PER_SECOND;
-/** The L4 balancer's check at its minimum: two failures at 5 s plus a 2 s time-out (RG-110). */
-const L4_DETECTION_US = 12 * US_PER_SECOND;
-/** Small bodies are not delta-coded (spec 3). */
-const SMALL_BODY = 1_024;
-/** Share of the body that a full compressed transfer costs, and bytes of head and framing of any answer. */
-const FULL_SHARE = 0.25;
-const FRAME_BYTES = 60;
-/** delta share = AGE_BASE + AGE_SLOPE × minutes, from 0.2875 % at 5 and 3.08 % at 60 minutes. */
-const AGE_BASE = 0.00034;
-const AGE_SLOPE = 0.000508;
+/** Bytes of SETTINGS each way: the third round trip of a new lane carries them (wire: measured by the calibration test). */
+const SETTINGS_THERE = 118;
+const SETTINGS_BACK = 112;
+/** REQUEST with a browser's head, and RESPONSE with a head delta: they cost time on a narrow line and are not counted as WAN bytes. */
+const REQUEST_BYTES = 470;
+const HEAD_BYTES = 70;
+const { maxStreams, pingIdleUs, pingTimeoutUs, probeUs, suspectUs } = RGX_LIMITS;
 /** Page versions remembered, by hash: a table of fixed size, so memory is flat; a collision costs one full transfer. */
 const PAGES = 1 << 17;
 
-const NONE = 0;
-const OPENING = 1;
-const OPEN = 2;
-const BACKOFF = 3;
-
-interface Listener {
-  state: ListenerState;
-  since: number;
-  /** Grows when its lanes are lost with it. */
-  generation: number;
-  /** Of the faults that act on it now. */
-  effects: { readonly state: ListenerState }[];
+export interface FlowPath {
+  readonly estate: RailgunEstate;
+  readonly link: LinkState;
+  readonly scheduler: Scheduler;
+  /** What the lanes of a PoP draw from. */
+  readonly placeRandom: (pop: number) => Random;
+  readonly startUs: number;
+  /** How pages change and what that costs; without it, news from the generator. */
+  readonly pages?: { readonly shareOf: (page: number) => PageShare; readonly everyUs: (page: number) => number };
 }
 
-interface Store {
-  state: StoreState;
-  /** Grows when it forgets. */
-  generation: number;
-  effects: { readonly state: StoreState }[];
+interface Lane {
+  readonly number: number;
+  readonly listener: number;
+  readonly generation: number;
+  readonly backUs: number;
+  readonly openedAt: number;
+  busy: number;
+  lastHeard: number;
+  /** When the sender asks a lane that says nothing whether it lives; 0 = it is not silent. */
+  pingAt: number;
+  /** TCP's window towards the edge, bytes, and when it was last used. */
+  window: number;
+  usedAt: number;
+  retiring: boolean;
 }
 
-export class RailgunModel {
-  readonly traits: RailgunTraits;
-  readonly listeners: readonly Listener[];
-  readonly stores: readonly Store[];
+interface Place {
+  readonly pop: number;
+  readonly pool: LanePool;
+  readonly lanes: Lane[];
+  roundTripUs: number;
+  readonly giveUp: Map<number, () => void>;
+}
+
+/** What `fateOf` says of a request at the end of its arithmetic. */
+export const PASSES = 0;
+export const LOST = -1;
+
+export class RailgunModel implements EstateWatcher {
   lanesOpened = 0;
   lanesLost = 0;
   /** Written by `place`: why the request goes direct; empty = over the lane. */
   reason = '';
   /** Written by `place` when over a silent lane: the request fails at this time; 0 = it does not. */
   hangsUntil = 0;
-  /** Written by `transfer`. */
+  /** Written by `place`: the lane and where it leads. */
+  lane = 0;
+  listener = 0;
+  /** Written by `transfer`: body bytes on the lane, as `Cf-Railgun` counts them, and all bytes of this exchange that take time on the line. */
   wanBytes = 0;
-  onReplaced: ((listener: number, at: number) => void) | undefined;
+  lineBytes = 0;
+  /** Written by `transfer`: round trips that a small window adds (slow start, anew after a pause, as in wire/pipe.ts). */
+  moreRoundTrips = 0;
   onLane: ((pop: number, listener: number, state: string, reason: string) => void) | undefined;
-  readonly #now: () => number;
-  readonly #random: Random;
-  readonly #state: Uint8Array;
-  readonly #listener: Int16Array;
-  readonly #generation: Int32Array;
-  readonly #until: Float64Array;
-  readonly #failures: Uint8Array;
-  readonly #lastHeard: Float64Array;
-  readonly #pages = new Float64Array(PAGES);
-  #roundRobin = 0;
+  readonly #path: FlowPath;
+  readonly #places: (Place | undefined)[] = [];
+  /** Of each remembered page: version, when it was stored, and where (`#holderAt`). */
+  readonly #versions = new Float64Array(PAGES).fill(-1);
+  readonly #storedAt = new Float64Array(PAGES);
+  readonly #holders = new Int32Array(PAGES);
+  /** Hash of the stored version's key, which says on which node it lives. */
+  readonly #homes = new Int32Array(PAGES);
+  /** When the answer that brings it is there, and what that answer costs: until then others for the page cost the same. */
+  readonly #heldFrom = new Float64Array(PAGES);
+  readonly #costs = new Int32Array(PAGES);
 
-  constructor(traits: RailgunTraits, pops: number, now: () => number, random: Random) {
-    this.traits = traits;
-    this.#now = now;
-    this.#random = random;
-    this.listeners = Array.from({ length: traits.listeners }, () => ({
-      state: 'up',
-      since: 0,
-      generation: 0,
-      effects: [],
-    }));
-    this.stores = Array.from({ length: traits.storeNodes }, () => ({ state: 'up', generation: 0, effects: [] }));
-    this.#state = new Uint8Array(pops);
-    this.#listener = new Int16Array(pops);
-    this.#generation = new Int32Array(pops);
-    this.#until = new Float64Array(pops);
-    this.#failures = new Uint8Array(pops);
-    this.#lastHeard = new Float64Array(pops);
-  }
-
-  /** Which listener a lane of this PoP leads to; -1 while none stands. A lane that breaks makes this listener's generation grow. */
-  laneListener(pop: number): number {
-    return this.#state[pop] === OPEN ? this.#listener[pop]! : -1;
+  constructor(path: FlowPath) {
+    this.#path = path;
+    path.estate.watch(this);
   }
 
   /**
-   * Decides the path of one request at `pop`. True = handed to the lane; see `reason` and `hangsUntil`. `cutSince`: since when nothing
-   * passes between edge and listener, which looks like a frozen listener from here.
+   * Decides the path of one request at `pop`. True = handed to a lane; see `lane`, `listener` and `hangsUntil`. False: see `reason`.
    */
-  place(pop: number, now: number, roundTripUs: number, cutSince = Number.POSITIVE_INFINITY): boolean {
+  place(pop: number, now: number, roundTripUs: number): boolean {
+    const place = this.#places[pop] ?? this.#open(pop);
+    place.roundTripUs = roundTripUs;
     this.hangsUntil = 0;
-    if (this.#state[pop] === OPENING && now >= this.#until[pop]!) this.#opened(pop, now, cutSince);
-    if (this.#state[pop] === BACKOFF && now >= this.#until[pop]!) this.#state[pop] = NONE;
-    if (this.#state[pop] === OPEN) {
-      const listener = this.#at(this.#listener[pop]!, now);
-      if (listener.generation !== this.#generation[pop] || listener.state === 'draining') {
-        this.#lose(pop, listener.state === 'draining' ? 'drained' : 'lane lost');
-      } else if (listener.state === 'silent' || now >= cutSince) {
-        const silentSince = listener.state === 'silent' ? Math.min(listener.since, cutSince) : cutSince;
-        const deadAt = Math.max(this.#lastHeard[pop]!, silentSince) + PING_IDLE_US + PING_ANSWER_US;
-        if (now < deadAt) {
-          this.reason = '';
-          this.hangsUntil = deadAt;
-          return true;
-        }
-        this.#lose(pop, 'no answer to PING');
-      } else {
-        this.#lastHeard[pop] = now;
-        this.reason = '';
-        return true;
-      }
-    }
-    if (this.#state[pop] === NONE) {
-      this.#open(pop, now, roundTripUs, now >= cutSince);
-      this.reason = 'starting new WAN connection';
+    for (let index = place.lanes.length - 1; index >= 0; index -= 1) this.#look(place, place.lanes[index]!, now);
+    if (place.lanes.length > 1) place.pool.wake(now as Micros);
+    const where = place.pool.place(now as Micros);
+    this.#take(place);
+    if (where.kind === 'direct') {
+      this.reason = where.reason;
       return false;
     }
-    this.reason = 'waiting for pending WAN connection';
-    return false;
+    const lane = place.lanes.find(({ number }) => number === where.lane);
+    if (lane === undefined) {
+      this.reason = DirectReason.internal;
+      return false;
+    }
+    lane.busy += 1;
+    place.pool.update(lane.number, maxStreams - lane.busy, lane.busy, now as Micros);
+    if (this.#silentSince(lane) <= now) {
+      if (lane.pingAt === 0 || lane.pingAt > now + probeUs) lane.pingAt = now + probeUs;
+      this.hangsUntil = lane.pingAt + pingTimeoutUs;
+    }
+    this.reason = '';
+    this.lane = lane.number;
+    this.listener = lane.listener;
+    return true;
   }
 
-  /** Bytes that one answer costs on the lane. `page` is a hash of zone and URL; `text` whether its type may be delta-coded. */
-  transfer(pop: number, page: number, bodyBytes: number, text: boolean, now: number): void {
-    if (!text || bodyBytes < SMALL_BODY || bodyBytes > this.traits.streamSize) {
-      this.wanBytes = bodyBytes + FRAME_BYTES;
-      return;
+  /**
+   * What became of a request that would end at `now`: PASSES, LOST, or the later moment at which it is known. A request that hung and is
+   * asked about again passes when its lane was heard of meanwhile.
+   */
+  fateOf(pop: number, laneNumber: number, now: number): number {
+    const place = this.#places[pop];
+    const lane = place?.lanes.find(({ number }) => number === laneNumber);
+    if (lane === undefined) return LOST;
+    const { link, estate } = this.#path;
+    const listener = estate.listeners[lane.listener]!;
+    const frozen =
+      listener.generation === lane.generation && listener.state === 'silent' && listener.since < now - lane.backUs;
+    const cut = (link.cut && link.cutSince < now) || (lane.openedAt < link.forgottenAt && link.forgottenAt < now);
+    if (!frozen && !cut) return PASSES;
+    if (lane.pingAt === 0) lane.pingAt = lane.lastHeard + (lane.busy > 0 ? probeUs : pingIdleUs);
+    const deadAt = lane.pingAt + pingTimeoutUs;
+    return deadAt > now ? deadAt : LOST;
+  }
+
+  /** The request that `place` put on this lane has ended, however. */
+  left(pop: number, laneNumber: number, now: number): void {
+    const place = this.#places[pop];
+    const lane = place?.lanes.find(({ number }) => number === laneNumber);
+    if (place === undefined || lane === undefined) return;
+    lane.busy -= 1;
+    if (this.#silentSince(lane) > now) lane.lastHeard = now;
+    if (lane.retiring && lane.busy === 0) return this.#close(place, lane, now);
+    place.pool.update(lane.number, maxStreams - lane.busy, lane.busy, now as Micros);
+    return undefined;
+  }
+
+  /**
+   * Bytes that one answer costs on the lane. `page` is a hash of zone and URL; `text` whether its type may be delta-coded; `answeredAt`:
+   * when the edge will have it.
+   */
+  transfer(pop: number, page: number, bodyBytes: number, text: boolean, now: number, answeredAt = now): void {
+    this.wanBytes = this.#bodyOnLane(pop, page, bodyBytes, text, now, answeredAt);
+    this.lineBytes = this.wanBytes + REQUEST_BYTES + HEAD_BYTES;
+    const place = this.#places[pop];
+    const lane = place?.lanes.find(({ number }) => number === this.lane);
+    this.moreRoundTrips = place === undefined || lane === undefined ? 0 : this.#windows(lane, place.roundTripUs, now);
+  }
+
+  #windows(lane: Lane, roundTripUs: number, now: number): number {
+    const { rate } = this.#path.link;
+    const bytes = this.wanBytes + HEAD_BYTES;
+    if (now - lane.usedAt > Math.max(IDLE_WINDOW_US, 2 * roundTripUs))
+      lane.window = Math.min(lane.window, INITIAL_WINDOW_BYTES);
+    lane.usedAt = now;
+    let window = lane.window;
+    // A window that fills the line until the first acknowledgement costs nothing.
+    const enough = rate > 0 ? (rate * roundTripUs) / US_PER_SECOND : Number.POSITIVE_INFINITY;
+    let rounds = 0;
+    for (let left = bytes; left > window && window < enough; rounds += 1) {
+      left -= window;
+      window *= 2;
     }
-    const mixed = Math.imul(page ^ Math.imul(this.#storeOf(pop) + 1, 0x9e3779b1), 0x85ebca6b) >>> 0;
-    const node = mixed % this.stores.length;
-    const store = this.stores[node]!;
+    lane.window = Math.min(lane.window + bytes, MAX_WINDOW_BYTES);
+    return rounds;
+  }
+
+  #bodyOnLane(pop: number, page: number, bodyBytes: number, text: boolean, now: number, answeredAt: number): number {
+    const { estate, pages, startUs } = this.#path;
+    const { streamSize, expirationUs } = estate.traits;
+    if (!text || bodyBytes < SMALL_BODY_BYTES || bodyBytes > streamSize) return bodyBytes;
+    const mixed = Math.imul(page ^ Math.imul(pop + 1, 0x9e3779b1), 0x85ebca6b) >>> 0;
+    const everyUs = pages?.everyUs(page) ?? PAGE_EVERY_US;
+    const share = pages?.shareOf(page) ?? PAGE_SHARES.news;
+    const version = versionAt(page, now - startUs, everyUs);
     const slot = mixed % PAGES;
-    const stored = this.#pages[slot]!;
-    // A flushed or restarted store forgets: its generation is part of what is remembered.
-    const storedAt = Math.floor(stored / 64) * 64;
+    const stored = this.#versions[slot]!;
+    const age = now - this.#storedAt[slot]!;
+    // The node is that of the version, so a page's versions live on any of them.
+    const at = this.#nodeOf(this.#homes[slot]!);
+    // No store at all: pages pass as they are (RG-053).
+    if (at < 0) return bodyBytes;
     const held =
-      store.state === 'up' &&
-      stored !== 0 &&
-      stored - storedAt === store.generation % 64 &&
-      (this.traits.expirationUs === 0 || now - storedAt <= this.traits.expirationUs);
-    if (held) {
-      const share = AGE_BASE + (AGE_SLOPE * (now - storedAt)) / US_PER_MINUTE;
-      this.wanBytes = Math.ceil(bodyBytes * Math.min(share, FULL_SHARE)) + FRAME_BYTES;
-    } else {
-      this.wanBytes = Math.ceil(bodyBytes * FULL_SHARE) + FRAME_BYTES;
+      stored >= 0 && this.#holders[slot] === this.#holderAt(at) && (expirationUs === 0 || age < expirationUs);
+    const same = held && stored === version;
+    if (same && now < this.#heldFrom[slot]!) return this.#costs[slot]!;
+    // An unchanged page is stored anew at half its life.
+    if (!same || (expirationUs > 0 && age >= expirationUs / 2)) {
+      if (!same) this.#homes[slot] = finalise(mixed ^ version ^ Math.floor(now / US_PER_SECOND));
+      this.#versions[slot] = version;
+      this.#storedAt[slot] = now;
+      this.#holders[slot] = this.#holderAt(this.#nodeOf(this.#homes[slot]!));
     }
-    if (store.state === 'up') this.#pages[slot] = Math.floor(now / 64) * 64 + (store.generation % 64);
+    if (same) return 0;
+    const apart = Math.abs(version - stored);
+    const cost = Math.ceil(bodyBytes * (held ? Math.min(share.base + share.step * apart, share.most) : share.full));
+    this.#heldFrom[slot] = answeredAt;
+    this.#costs[slot] = cost;
+    return cost;
   }
 
-  /** Whose memory counts: the dictionary of this PoP, and the listener's own when listeners do not share their stores. */
-  #storeOf(pop: number): number {
-    if (this.traits.sharedStore) return pop;
-    const listener = this.#listener[pop]!;
-    return (pop * 31 + listener + 1) * 31 + this.listeners[listener]!.generation;
-  }
-
-  setListener(name: string, state: ListenerState): () => void {
-    const effect = { state };
-    const chosen = pick(this.listeners, name);
-    for (const listener of chosen) {
-      listener.effects.push(effect);
-      // A frozen process that is woken keeps its lanes only if nobody gave them up meanwhile; a killed one has lost them.
-      if (state === 'gone') listener.generation += 1;
-      this.#settle(listener);
+  /** A node that is away leaves its keys to the next (live/stores/spread.ts); -1 = none is there. */
+  #nodeOf(home: number): number {
+    const { stores } = this.#path.estate;
+    const first = (home >>> 0) % stores.length;
+    for (let tried = 0; tried < stores.length; tried += 1) {
+      const node = (first + tried) % stores.length;
+      if (stores[node]!.state === 'up') return node;
     }
-    return () => {
-      for (const listener of chosen) {
-        // The autoscaling group may have put another machine in its place, on which the fault does not act.
-        if (remove(listener.effects, effect)) this.#settle(listener);
-      }
-    };
+    return -1;
   }
 
-  setStore(name: string, state: StoreState): () => void {
-    const effect = { state };
-    const chosen = pick(this.stores, name);
-    for (const store of chosen) {
-      store.effects.push(effect);
-      if (state === 'gone') store.generation += 1;
-      store.state = worst(STORE_STATES, store.effects);
+  /** Who holds what is stored on this node now: the node since it last forgot, of all listeners or of the lane's own. */
+  #holderAt(node: number): number {
+    const { stores, listeners, traits } = this.#path.estate;
+    const own = traits.sharedStore ? 0 : (this.listener + 1) * 4_099 + listeners[this.listener]!.generation;
+    return (own * 65_537 + node * 1_021 + stores[node]!.generation) | 0;
+  }
+
+  // EstateWatcher
+
+  /** Its connections end behind what it had sent: the sender hears of it one way later. */
+  listenerLost(index: number): void {
+    const { generation } = this.#path.estate.listeners[index]!;
+    this.#eachLaneTo(index, (place, lane) => {
+      if (lane.generation === generation) return;
+      this.#later(lane.backUs, () => {
+        if (!place.lanes.includes(lane)) return;
+        this.#close(place, lane, this.#path.scheduler.now(), 'closed by the peer');
+      });
+    });
+  }
+
+  listenerChanged(index: number, _before: ListenerState): void {
+    const { state } = this.#path.estate.listeners[index]!;
+    if (state !== 'draining') return;
+    this.#eachLaneTo(index, (place, lane) => {
+      this.#later(lane.backUs, () => {
+        if (!place.lanes.includes(lane)) return;
+        lane.retiring = true;
+        const now = this.#path.scheduler.now();
+        place.pool.draining(lane.number, now);
+        this.#take(place);
+        if (lane.busy === 0) this.#close(place, lane, now);
+      });
+    });
+  }
+
+  #eachLaneTo(listener: number, tell: (place: Place, lane: Lane) => void): void {
+    for (const place of this.#places) {
+      for (const lane of place?.lanes ?? []) if (lane.listener === listener && place !== undefined) tell(place, lane);
     }
-    return () => {
-      for (const store of chosen) {
-        if (remove(store.effects, effect)) store.state = worst(STORE_STATES, store.effects);
-      }
-    };
   }
 
-  flush(name: string): void {
-    for (const store of pick(this.stores, name)) store.generation += 1;
+  /** Since when nothing comes from this lane, as far as the far side is concerned; Infinity = it lives. */
+  #silentSince(lane: Lane): number {
+    const { link, estate } = this.#path;
+    const listener = estate.listeners[lane.listener]!;
+    let since = Number.POSITIVE_INFINITY;
+    if (listener.state === 'silent' && listener.generation === lane.generation) since = listener.since;
+    if (link.cut) since = Math.min(since, link.cutSince);
+    if (lane.openedAt < link.forgottenAt) since = Math.min(since, link.forgottenAt);
+    return since;
   }
 
-  #settle(listener: Listener): void {
-    const state = worst(LISTENER_STATES, listener.effects);
-    if (state === listener.state) return;
-    listener.state = state;
-    listener.since = this.#now();
-  }
-
-  /** The listener as it is now: a dead one has been replaced by its group when that takes no longer than it is dead. */
-  #at(index: number, now: number): Listener {
-    const listener = this.listeners[index]!;
-    const { replaceAfterUs } = this.traits;
-    const dead = listener.state === 'gone' || listener.state === 'silent';
-    if (dead && replaceAfterUs > 0 && now >= listener.since + replaceAfterUs) {
-      listener.since += replaceAfterUs;
-      listener.state = 'up';
-      listener.effects = [];
-      listener.generation += 1;
-      this.onReplaced?.(index, listener.since);
-    }
-    return listener;
-  }
-
-  #open(pop: number, now: number, roundTripUs: number, cut: boolean): void {
-    const listener = this.#choose(now);
-    this.#listener[pop] = listener;
-    this.#state[pop] = OPENING;
-    const state = cut ? 'silent' : this.#at(listener, now).state;
-    // TCP, then TLS 1.3 with SETTINGS in its last flight: two round trips; a refusal takes one.
-    this.#until[pop] =
-      now + (state === 'silent' ? LANE_OPEN_LIMIT_US : state === 'gone' ? roundTripUs : 2 * roundTripUs);
-  }
-
-  #opened(pop: number, now: number, cutSince: number): void {
-    const listener = this.#at(this.#listener[pop]!, now);
-    const cut = now >= cutSince;
-    if (listener.state === 'up' && !cut) {
-      this.#state[pop] = OPEN;
-      this.#failures[pop] = 0;
-      this.#generation[pop] = listener.generation;
-      this.#lastHeard[pop] = now;
-      this.lanesOpened += 1;
-      this.onLane?.(pop, this.#listener[pop]!, 'open', '');
+  /** What the lane's machine would have noticed by now. */
+  #look(place: Place, lane: Lane, now: number): void {
+    if (lane.retiring) return;
+    if (this.#silentSince(lane) > now) {
+      if (lane.pingAt === 0) return;
+      lane.pingAt = 0;
+      place.pool.update(lane.number, maxStreams - lane.busy, lane.busy, now as Micros);
       return;
     }
-    const failures = Math.min(this.#failures[pop]! + 1, 10);
-    this.#failures[pop] = failures;
-    this.#state[pop] = BACKOFF;
-    const span = Math.min(BACKOFF_FIRST_US * (1 << (failures - 1)), BACKOFF_MOST_US);
-    // Full jitter over the upper half (RG-011).
-    this.#until[pop] = now + span * (0.5 + this.#random.next() / 2);
-    if (failures === 1) this.onLane?.(pop, this.#listener[pop]!, 'unreachable', cut ? 'silent' : listener.state);
+    if (lane.pingAt === 0) lane.pingAt = lane.lastHeard + (lane.busy > 0 ? probeUs : pingIdleUs);
+    if (now >= lane.pingAt + pingTimeoutUs) this.#close(place, lane, now, 'no answer to PING');
+    else if (lane.busy > 0 && now >= lane.pingAt + suspectUs)
+      place.pool.update(lane.number, 0, lane.busy, now as Micros);
   }
 
-  #lose(pop: number, reason: string): void {
-    this.#state[pop] = NONE;
+  #close(place: Place, lane: Lane, now: number, why = 'drained'): void {
+    place.lanes.splice(place.lanes.indexOf(lane), 1);
+    place.pool.closed(lane.number, { code: ErrorCode.noError, side: 'network', why }, now as Micros);
     this.lanesLost += 1;
-    this.onLane?.(pop, this.#listener[pop]!, 'lost', reason);
+    this.onLane?.(place.pop, lane.listener, 'lost', why);
   }
 
-  /** Round robin over listeners; an L4 balancer leaves out those whose checks have failed for long enough. */
-  #choose(now: number): number {
-    const count = this.listeners.length;
-    for (let tried = 0; tried < count; tried += 1) {
-      const at = this.#roundRobin++ % count;
-      const listener = this.#at(at, now);
-      const known = this.traits.topology !== 'behind-l4' || now - listener.since < L4_DETECTION_US;
-      if (listener.state === 'up' || known) return at;
+  #open(pop: number): Place {
+    const pool = new LanePool(DEFAULT_LANE_POOL, this.#path.placeRandom(pop).fork('lanes'));
+    const place: Place = { pop, pool, lanes: [], roundTripUs: 0, giveUp: new Map() };
+    this.#places[pop] = place;
+    return place;
+  }
+
+  #take(place: Place): void {
+    for (const event of place.pool.takeEvents()) {
+      if (event.kind === 'open_lane') this.#dial(place, event.lane);
+      else if (event.kind === 'abandon_lane') {
+        place.giveUp.get(event.lane)?.();
+        place.giveUp.delete(event.lane);
+      } else {
+        const lane = place.lanes.find(({ number }) => number === event.lane);
+        if (lane === undefined) continue;
+        lane.retiring = true;
+        if (lane.busy === 0) this.#close(place, lane, this.#path.scheduler.now());
+      }
     }
-    return this.#roundRobin++ % count;
   }
-}
 
-/** `1` is the first; `all` or an empty name is every one. */
-function pick<T>(list: readonly T[], name: string): readonly T[] {
-  if (name === '' || name === 'all') return list;
-  const one = list[Number(name) - 1];
-  return one === undefined ? [] : [one];
-}
+  #dial(place: Place, number: number): void {
+    const { estate, link, scheduler } = this.#path;
+    const forwardUs = (): number => Math.floor(place.roundTripUs / 2);
+    const backUs = (): number => place.roundTripUs - forwardUs();
+    const failed = (listener: number, code: number, why: string): void => {
+      place.giveUp.delete(number);
+      place.pool.openFailed(number, code, scheduler.now());
+      // Told once for a row of failures.
+      if (place.pool.failures === 1) this.onLane?.(place.pop, Math.max(0, listener), 'unreachable', why);
+    };
+    const giveUp = dial(
+      { estate, link, scheduler, forwardUs, backUs },
+      {
+        failed: (listener, why) => failed(listener, ErrorCode.noError, why),
+        connected: (listener, generation) => {
+          const there = forwardUs() + link.transferUs(SETTINGS_THERE);
+          const back = backUs() + link.transferUs(SETTINGS_BACK);
+          const wrong = estate.listeners[listener]!.state === 'wrong_token';
+          this.#later(there + back, () => {
+            if (place.pool.opening !== number) return;
+            const now = scheduler.now();
+            if (wrong) return failed(listener, ErrorCode.auth, 'Invalid or missing railgun token or tag');
+            const { state, generation: present } = estate.listeners[listener]!;
+            if (present !== generation) return failed(listener, ErrorCode.noError, 'closed by the peer');
+            if (state === 'silent' || link.cut) return undefined;
+            place.giveUp.delete(number);
+            const lane = {
+              number,
+              listener,
+              generation,
+              backUs: backUs(),
+              openedAt: now,
+              busy: 0,
+              lastHeard: now,
+              pingAt: 0,
+            };
+            const fresh = { window: INITIAL_WINDOW_BYTES, usedAt: now, retiring: false };
+            place.lanes.push({ ...lane, ...fresh });
+            place.pool.opened(number, maxStreams, now);
+            this.#take(place);
+            this.lanesOpened += 1;
+            this.onLane?.(place.pop, listener, 'open', '');
+            return undefined;
+          });
+        },
+      },
+    );
+    place.giveUp.set(number, giveUp);
+    // The pool gives an attempt up by itself, at its own time.
+    this.#later(DEFAULT_LANE_POOL.openTimeoutUs, () => {
+      if (place.pool.opening !== number) return;
+      place.pool.wake(scheduler.now());
+      this.#take(place);
+      if (place.pool.failures === 1) this.onLane?.(place.pop, 0, 'unreachable', 'took too long');
+    });
+  }
 
-function worst<State extends string>(order: readonly State[], effects: readonly { readonly state: State }[]): State {
-  let at = 0;
-  for (const { state } of effects) at = Math.max(at, order.indexOf(state));
-  return order[at]!;
-}
-
-/** True when it was there. */
-function remove<T>(list: T[], item: T): boolean {
-  const at = list.indexOf(item);
-  if (at >= 0) list.splice(at, 1);
-  return at >= 0;
+  #later(spanUs: number, run: () => void): void {
+    const { scheduler } = this.#path;
+    scheduler.at((scheduler.now() + Math.ceil(spanUs)) as Micros, run);
+  }
 }

@@ -28,7 +28,7 @@ function source(more: Partial<ClientPlan>, seed = 1): { source: ClientSource; cl
     host: 'www.example.com',
     path: '/',
     wire: false,
-  method: 'GET',
+    method: 'GET',
     ...more,
   };
   const clients = new ClientTable(model, () => '');

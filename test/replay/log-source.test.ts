@@ -16,7 +16,7 @@ const locator = new Locator();
 
 const SPEC: LogTraffic = {
   kind: 'log',
-      fidelity: 'flow',
+  fidelity: 'flow',
   path: 'access.log',
   host: undefined,
   speed: 1,

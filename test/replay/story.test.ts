@@ -250,7 +250,9 @@ describe('a crashed edge', () => {
     const lost = outside.filter(({ cause }) => cause === 'edge_reset');
     expect(outside.filter(({ cause }) => cause !== '')).toEqual(lost);
     for (const { at, pop } of lost) expect([pop, at > report.startUs + 59 * S]).toEqual(['FRA', true]);
-    expect(requests.some(({ at, pop, cause }) => pop === 'FRA' && cause === '' && at > report.startUs + 120 * S)).toBe(true);
+    expect(requests.some(({ at, pop, cause }) => pop === 'FRA' && cause === '' && at > report.startUs + 120 * S)).toBe(
+      true,
+    );
   });
 
   it('a request that it has when it dies fails, even if the origin has answered by then', async () => {

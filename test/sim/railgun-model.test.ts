@@ -31,8 +31,7 @@ class Bed {
     this.estate = new RailgunEstate({ ...traits, ...more }, this.clock);
     this.model = new RailgunModel({
       ...{ estate: this.estate, link: this.link, scheduler: this.clock, startUs: T0 },
-      random: seededRandom(1),
-      placeName: (pop) => `P${pop}`,
+      placeRandom: (pop) => seededRandom(1).fork(`P${pop}`),
     });
   }
   at(at: number): void {

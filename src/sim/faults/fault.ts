@@ -5,7 +5,7 @@
 import type { Random } from '../../core/random.ts';
 import type { Scheduler } from '../../core/ports.ts';
 import type { LinkState } from '../link.ts';
-import type { RailgunModel } from '../railgun-model.ts';
+import type { RailgunEstate } from '../railgun-estate.ts';
 import type { SimOrigin } from '../origin.ts';
 
 export type TargetKind = 'pool' | 'origin' | 'link' | 'listener' | 'store' | 'pop' | 'region' | 'resolver';
@@ -16,9 +16,11 @@ export interface FaultWorld {
   readonly random: Random;
   originsAt(target: Target): readonly SimOrigin[];
   readonly link: LinkState;
-  railgun(): RailgunModel;
+  railgun(): RailgunEstate;
   /** Takes PoPs out of service or back: their clients go to the nearest one left. */
   setWithdrawn(target: Target, withdrawn: boolean): void;
+  /** Kills the edges of PoPs or starts them again: until then their clients are refused. */
+  setCrashed(target: Target, crashed: boolean): void;
   /** Resolvers keep answers past their TTL while set. */
   setIgnoreTtl(ignore: boolean): void;
 }

@@ -6,7 +6,7 @@ export const ignoreTtl: Fault = {
   summary: 'resolvers keep old answers past their TTL',
   targets: ['resolver'],
   parameters: {},
-  live: false,
+  live: true,
   start(world) {
     world.setIgnoreTtl(true);
     return once(() => world.setIgnoreTtl(false));

@@ -1,4 +1,4 @@
-/** Faults of the way between edge and origin: `delay`, `rate`, `loss`, `cut`. */
+/** Faults of the way between edge and origin: `delay`, `rate`, `loss`, `cut`, `half_open`. */
 import { US_PER_MS } from '../../core/time.ts';
 import type { Fault } from './fault.ts';
 
@@ -37,4 +37,16 @@ export const cut: Fault = {
   parameters: {},
   live: true,
   start: (world) => world.link.apply({ cut: true }, world.scheduler.now()),
+};
+
+export const halfOpen: Fault = {
+  name: 'half_open',
+  summary: 'a box on the way forgets the lanes that stand: nothing passes on them and nobody is told; new ones work',
+  targets: ['link'],
+  parameters: {},
+  live: false,
+  start(world) {
+    world.link.forget(world.scheduler.now());
+    return () => {};
+  },
 };

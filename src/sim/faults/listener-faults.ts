@@ -46,7 +46,7 @@ export const wrongToken: Fault = {
   targets: ['listener'],
   parameters: {},
   live: true,
-  start: (world, target) => world.railgun().setListener(target.name, 'refusing'),
+  start: (world, target) => world.railgun().setListener(target.name, 'wrong_token'),
 };
 
 export const loseNode: Fault = {

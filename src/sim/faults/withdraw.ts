@@ -6,7 +6,7 @@ export const withdraw: Fault = {
   summary: 'a PoP leaves the network; its clients go to the nearest one left',
   targets: ['pop', 'region'],
   parameters: {},
-  live: false,
+  live: true,
   start(world, target) {
     world.setWithdrawn(target, true);
     return once(() => world.setWithdrawn(target, false));

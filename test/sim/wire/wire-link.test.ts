@@ -46,6 +46,7 @@ class Bed {
         origins: [new SimOrigin(origin, seededRandom(3))],
         originsAtAddress: (address) => (address === '192.0.2.1' ? [0] : []),
         placeName: () => 'LHR',
+        placeRandom: () => seededRandom(2).fork('LHR'),
       },
       {
         ended: (slot, ending, outcome) => this.ended.push({ slot, ending, outcome, at: this.clock.now() - T0 }),
