@@ -17,7 +17,7 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
     .enablePositionalOptions()
     .addHelpText(
       'after',
-      '\nStart with: switchyard replay\nExit codes: 0 all checks held, 1 internal error, 2 usage or invalid file, 3 a check failed, 130 interrupted.',
+      '\nStart with: switchyard replay\nExit codes: 0 all checks held, 1 internal error, 2 usage or invalid file, 3 a check failed, 4 steady state not met, 5 stopped by a stop condition, 6 rollback incomplete, 130 interrupted.',
     );
 
   program
@@ -37,6 +37,34 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
     .action(async (files: string[], options) => {
       const { runReplay } = await import('./replay.ts');
       code = await runReplay(files, options, io);
+    });
+
+  program
+    .command('drill')
+    .description('play a scenario on real sockets, and lay the prediction of the replay beside what was measured')
+    .argument('[file]', 'a scenario file; without one, a short drill that ships, at --pace 10')
+    .option('--pace <n>', 'shorten durations, intervals and TTLs alike: 10 plays ten minutes in one')
+    .option('--dry-run', 'say what would be started and done, and start nothing')
+    .option(
+      '--origin <pool/origin=host:port>',
+      'a server of your own in the place of the lab’s; may be repeated',
+      collect,
+      [],
+    )
+    .option('--yes-this-is-not-production', 'the servers named with --origin may be broken')
+    .option('--no-compare', 'do not judge the drill against the prediction')
+    .option('--seed <seed>', 'default: the scenario’s')
+    .option('--out <dir>', 'folder for the reports; default: out/drill-NAME')
+    .option('--set <path=value>', 'change a value of the scenario; may be repeated', collect, [])
+    .option('--check <check>', 'one more check; may be repeated', collect, [])
+    .option('--trace <level>', 'requests in events.ndjson: all, notable or none')
+    .option('--geo-db <file>', 'a MaxMind or ip-location-db file')
+    .option('--json', 'print the report as JSON instead of text')
+    .option('--quiet', 'print the verdict only')
+    .option('-v, --verbose', 'print more')
+    .action(async (file: string | undefined, options) => {
+      const { runDrillVerb } = await import('./drill.ts');
+      code = await runDrillVerb(file, options, io);
     });
 
   program
@@ -133,13 +161,17 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
     .option('--geo-db <file>', 'a MaxMind or ip-location-db file that places clients')
     .option('--trust-proxy <cidr>', 'proxies whose word on a client’s address counts; may be repeated', collect, [])
     .option('--classic', 'the link as it was: limits and profile of the original')
+    .option('--railgun-retry-direct', 'a GET whose lane breaks before any answer goes direct instead of 527')
     .option('--json', 'problems as JSON')
     .option('--access-log <file>', 'one Logpush NDJSON line per request')
     .option('--state <dir>', 'where keys and certificates are kept; default: the user’s data folder')
     .option('--seed <seed>', 'for policies that draw; default: another one each time')
     .option('--origin-tls <how>', 'towards origins: auto, on or off (default auto)')
     .option('--origin-ca <file>', 'authorities to trust towards origins, PEM, beside the usual ones')
-    .option('--min-interval <seconds>', 'shortest monitor interval that is accepted (default 10)')
+    .option(
+      '--min-interval <seconds>',
+      'shortest monitor interval that is accepted (default 10); below it, short TTLs are accepted, too',
+    )
     .option('--drain <seconds>', 'how long running requests may take after SIGTERM (default 30)')
     .action(async (options) => {
       const { runServe } = await import('./serve.ts');
@@ -169,6 +201,19 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
     .action(async (options) => {
       const { runDoctor } = await import('./doctor.ts');
       code = await runDoctor(options, io);
+    });
+
+  program.command('lab-origin', { hidden: true }).action(async () => {
+    const { runLabOrigin } = await import('./lab-origin.ts');
+    code = await runLabOrigin(io);
+  });
+  program
+    .command('lab-network', { hidden: true })
+    .requiredOption('--seed <seed>')
+    .requiredOption('--folder <dir>')
+    .action(async (options) => {
+      const { runLabNetwork } = await import('./lab-network.ts');
+      code = await runLabNetwork(options, io);
     });
 
   // Its own verb and the hidden one that a shell asks at every Tab; the package is loaded only for these two.

@@ -137,8 +137,12 @@ function nextCommands(report: RunReport, out: string): string[] {
   ];
 }
 
+/** A word as a shell takes it. */
+export function quote(text: string): string {
+  return /^[\w./:=@,+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 function repeatCommand(file: string, flags: ReplayFlags): string {
-  const quote = (text: string): string => (/^[\w./:=@,+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
   const words = ['npx switchyard replay', quote(file)];
   if (flags.seed !== undefined) words.push('--seed', quote(flags.seed));
   for (const set of flags.set) words.push('--set', quote(set));
@@ -148,7 +152,7 @@ function repeatCommand(file: string, flags: ReplayFlags): string {
 }
 
 /** events.ndjson while it grows: beside its place until the run is over. */
-class TraceFile {
+export class TraceFile {
   readonly #path: string;
   readonly #draft: string;
   readonly #fd: number;

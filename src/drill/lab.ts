@@ -14,6 +14,43 @@ import type { Micros } from '../core/time.ts';
 import type { Fault, Target } from '../sim/faults/fault.ts';
 import type { ReplayInput } from '../replay/load.ts';
 
+/**
+ * Added by the run (13:05), so that both sides agree:
+ *
+ * - **Doors.** The run imports two functions of the lab, statically from `cli/drill.ts`:
+ *   `planLab(input: ReplayInput, externals: ReadonlyMap<number, Endpoint>): Promise<LabPlan>` in `lab/plan.ts` (rejects with LabError: too
+ *   many PoPs, processes or files, a missing binary, a fault with `live: false`), and
+ *   `startLab(options: LabOptions): Promise<Lab>` in `lab/start.ts` (resolves when everything is ready; after a rejection nothing is left).
+ * - **Time.** `LabEvent.at` and `EdgeRecord` are wall time. The run keeps scenario time: `scenario = wall - wallStart + input.start`,
+ *   and calls `begin` when it knows `wallStart`: page versions of the lab's origins count from there (`sim/page-clock.ts`).
+ * - **Probe calendar.** Start every edge with `serve --seed PROBE_SEED`, so that its probes have the moments of the prediction
+ *   (`health/schedule.ts` hashes seed and names; the run begins at a wall time that is congruent to `input.start`).
+ * - **Configuration.** `LabOptions.raw` is pressed, so intervals, TTLs and session TTLs may be below the public minima: start the edges
+ *   with `serve --min-interval 1`, which now allows short TTLs, too (`LAB_LIMITS`, config/context.ts).
+ * - **Requests of clients.** Path and query as in the scenario, for synthetic clients with `page=NUMBER` added to the query (one URL a
+ *   page, so one dictionary a page). Two fields tell the lab's origins what to answer: `Drill-Bytes: 92516` (body length) and
+ *   `Drill-Text: 1|0` (may be delta-coded). Steady-state requests have page=0. Probes have none of this.
+ * - **Places.** Clients send `CF-Connecting-IP` (and `CF-IPCountry` where it is not the PoP's country) to the edge of their PoP. The faults `withdraw` and `ignore_ttl` are done by
+ *   the run (its clients and resolvers are what they act on): they never come to `startFault`.
+ * - **Origins** answer 503 at once when their queue is full, 500 for the fault `errors`; everything else is 200.
+ *
+ * Added by the lab (13:25); it works, `startLab` can be tried:
+ *
+ * - `lab/ledger.ts` has `makeFolder()`: the folder to hand to `LabOptions.folder`, with the drill as first entry of its ledger, below one root
+ *   that the next start sweeps (`startLab` does). `stop()` removes it.
+ * - Edges start from one seed, so **ray ids repeat between edges**: join by `pop` and `ray`.
+ * - `onEvent` is an accessor: events before the first assignment are told at the assignment.
+ * - `wanBytes()` is at most 200 ms old; after `settle()` it is exact. Bytes are payload of the relays between edge and link, TLS included.
+ * - Origins send `X-Lab-Origin: POOL_ID/NAME`. Through a DNS-only endpoint clients need no particular Host.
+ * - `begin` may be called once everything is warm; page versions then start anew at 0.
+ * - A listener of a group with `replaceAfterUs` comes back by itself after a kill, stop or blackhole; undoing afterwards does nothing.
+ * - `startFault` takes `crash` at `pop/XXX`, too (catalogue: `src/sim/faults/crash.ts`, to come).
+ */
+export const PROBE_SEED = 'switchyard-drill';
+/** Fields of a client's request that the lab's origins read. */
+export const BYTES_FIELD = 'Drill-Bytes';
+export const TEXT_FIELD = 'Drill-Text';
+
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
@@ -52,7 +89,7 @@ export interface LabEdge {
 
 /** Something that happened in the lab by itself; times are of the wall clock. */
 export type LabEvent =
-  /** As told by one edge: `where` is its PoP. */
+  /** As told by one edge: `where` is its PoP. The first verdict of each origin (from `unprobed`) is told, too. */
   | {
       readonly kind: 'health';
       readonly at: Micros;
@@ -70,7 +107,8 @@ export type LabEvent =
       readonly pop: string;
       /** From 0; -1 = behind a balancer, nobody knows which. */
       readonly listener: number;
-      readonly state: 'open' | 'lost';
+      /** `unreachable`: an attempt to open one failed; told once for a row of failures, as in the replay. */
+      readonly state: 'open' | 'lost' | 'unreachable';
       readonly reason: string;
     }
   | { readonly kind: 'replaced'; readonly at: Micros; readonly listener: number }
@@ -90,6 +128,7 @@ export interface EdgeRecord {
   readonly startUs: number;
   readonly endUs: number;
   readonly status: number;
+  /** Name or id. */
   readonly pool: string;
   readonly origin: string;
   readonly because: string;
@@ -110,12 +149,10 @@ export interface Lab {
   /** Lines as the edges write them; all that were written before `settle` resolves have been told. */
   onRecord: (record: EdgeRecord) => void;
   settle(): Promise<void>;
+  /** (run) The run's first moment, wall time: page versions count from here. */
+  begin(wallStart: Micros): void | Promise<void>;
   /** Does the harm and returns what undoes it. Rejects with a LabError when it cannot be done. */
-  startFault(
-    fault: Fault,
-    target: Target,
-    parameters: Readonly<Record<string, number>>,
-  ): Promise<() => Promise<void>>;
+  startFault(fault: Fault, target: Target, parameters: Readonly<Record<string, number>>): Promise<() => Promise<void>>;
   /** Writes the edges' configuration anew from this one; resolves when every edge has adopted it. */
   adopt(model: Model, raw: unknown): Promise<void>;
   /** Bytes that crossed between edges and listeners so far, both ways, as TCP payload. */

@@ -65,6 +65,7 @@ const shape = object({
         recoveredUs: maybeTime,
         healedUs: maybeTime,
         backUs: maybeTime,
+        decidedUs: z.exactOptional(maybeTime),
         failed: count,
         parts: z.array(
           object({
@@ -178,6 +179,70 @@ const shape = object({
       text,
       line: count,
     }),
+  ),
+  drill: z.exactOptional(
+    object({
+      pace: count,
+      wallStartUs: time,
+      ended: z.enum(['finished', 'stopped', 'interrupted', 'broken']),
+      notes: texts,
+      lateness: object({ p50Us: count, p99Us: count, maxUs: count }),
+      inFlight: object({ peak: count, limit: count, turnedAway: count }),
+      unjoined: count,
+      laneBytes: count.nullable(),
+      steadyBeforeUs: maybeTime,
+      steadyAfterUs: maybeTime,
+      faultLatenessUs: count,
+      leftovers: texts,
+    }),
+  ),
+  fidelity: z.exactOptional(
+    object({
+      pass: z.boolean(),
+      rows: z.array(
+        object({
+          figure: text,
+          subject: text,
+          unit: text,
+          predicted: z.number().nullable(),
+          measured: z.number().nullable(),
+          difference: z.number().nullable(),
+          allowed: text,
+          pass: z.boolean().nullable(),
+        }),
+      ),
+      unknown: texts,
+    }),
+  ),
+  failures: z.exactOptional(
+    z.array(
+      object({
+        n: count,
+        atUs: time,
+        client: text,
+        pop: text,
+        host: text,
+        target: text,
+        cause: text,
+        status: count,
+        pool: text,
+        origin: text,
+        because: text,
+        affinity: text,
+        fallback: z.boolean(),
+        attempts: count,
+        path: text,
+        sentUs: time,
+        headUs: time,
+        endUs: time,
+        edgeFromUs: time,
+        edgeToUs: time,
+        bytes: count,
+        ray: text,
+        railgun: text,
+        error: text,
+      }),
+    ),
   ),
 });
 

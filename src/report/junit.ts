@@ -5,6 +5,7 @@
 import junit, { type Builder } from 'junit-report-builder';
 import type { RunReport } from '../core/report.ts';
 import { figureText } from './facts.ts';
+import { fidelityCells } from './fidelity-facts.ts';
 import { printable } from './paint.ts';
 
 export function renderJunit(report: RunReport): string {
@@ -27,6 +28,19 @@ export function renderJunit(report: RunReport): string {
         xmlSafe(`measured ${figureText(check.value, check.unit)}, limit ${figureText(check.limit, check.unit)}`),
       );
     }
+  }
+  for (const row of report.fidelity?.rows ?? []) {
+    if (row.pass === null) continue;
+    const { figure, subject, predicted, measured, difference, allowed } = fidelityCells(row);
+    const named = subject === '' ? figure : `${figure}: ${subject}`;
+    const said = `predicted ${predicted}, measured ${measured}, difference ${difference}; allowed ${allowed}`;
+    const test = suite
+      .testCase()
+      .className(xmlSafe(`${report.scenario.file} fidelity`))
+      .name(xmlSafe(named))
+      .time(0);
+    if (row.pass) test.standardOutput(xmlSafe(said));
+    else test.failure(xmlSafe(said), 'fidelity');
   }
   const text = builder.build();
   return text.endsWith('\n') ? text : `${text}\n`;

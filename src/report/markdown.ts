@@ -15,6 +15,7 @@ import {
   verdictOf,
   whenText,
 } from './facts.ts';
+import { drillSentences, fidelityCells, fidelitySentence } from './fidelity-facts.ts';
 import { printable } from './paint.ts';
 
 /** GitHub's limit for one step, less a margin; in bytes of UTF-8. */
@@ -36,6 +37,7 @@ export function renderMarkdown(report: RunReport): string {
     checks(report),
     story(report),
     placement(report),
+    fidelity(report),
     budget(report),
     ledger(report),
     notes(report),
@@ -100,6 +102,25 @@ function placement(report: RunReport): string {
     'failed',
   ];
   return `### Who went where\n\n${table(head, rows)}${more(all.length - rows.length, 'row')}`;
+}
+
+/** Drills only. What is outside comes first. */
+function fidelity(report: RunReport): string {
+  if (report.fidelity === undefined) return '';
+  const { rows, unknown } = report.fidelity;
+  const order = [...rows].sort((a, b) => Number(a.pass !== false) - Number(b.pass !== false));
+  const lines = order.slice(0, MAX_ROWS).map((row) => {
+    const cells = fidelityCells(row);
+    const sign = cells.verdict === '' ? '▫️' : cells.verdict === 'ok' ? '✅' : '❌';
+    const of = [cells.figure, cells.subject, cells.predicted, cells.measured, cells.difference, cells.allowed];
+    return [sign, ...of.map(cell)];
+  });
+  const head = ['', 'figure', 'of', 'predicted', 'measured', 'difference', 'allowed'];
+  const notes = [
+    ...unknown.map((text) => `- ${cell(text)}`),
+    ...drillSentences(report).map((text) => `- ${cell(text)}`),
+  ];
+  return `### Prediction and measurement\n\n${fidelitySentence(report.fidelity)}\n\n${table(head, lines)}${more(rows.length - lines.length, 'figure')}\n\n<details><summary>What the model does not know, and how the drill went</summary>\n\n${notes.join('\n')}\n\n</details>`;
 }
 
 function budget(report: RunReport): string {

@@ -122,6 +122,8 @@ li.fail .figures b { color: var(--bad); }
 .pool rect { stroke: var(--card); stroke-width: 2; }
 .key { display: flex; flex-wrap: wrap; align-items: center; gap: 3px 16px; color: var(--muted); font-size: .82rem; margin: 10px 0 0; padding: 0; list-style: none; }
 .key svg { vertical-align: -5px; margin-right: 5px; }
+details.failed { padding: 6px 0; border-top: 1px solid var(--line); } details.failed:first-child { border-top: 0; }
+details.failed summary { cursor: pointer; } details.failed dl { margin: 8px 0 10px 18px; } details.failed dl:target { outline: 2px solid var(--accent); outline-offset: 6px; border-radius: 4px; }
 .swatch { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 6px; vertical-align: -1px; }
 .swatch.dash { height: 0; border-top: 3px dashed; border-radius: 0; width: 16px; vertical-align: 3px; background: none !important; }
 

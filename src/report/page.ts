@@ -5,6 +5,7 @@
 import type { RunReport } from '../core/report.ts';
 import { verdictOf } from './facts.ts';
 import { type Markup, html, trusted } from './markup.ts';
+import { failuresSection, fidelitySection } from './page-fidelity.ts';
 import { SCRIPT } from './page-script.ts';
 import {
   budgetSection,
@@ -33,12 +34,14 @@ export async function renderHtml(report: RunReport): Promise<string> {
   const time = await timeSection(report, steps);
   const sections: readonly (readonly [id: string, name: string, body: Markup])[] = [
     ['checks', 'Checks', checksSection(report)],
+    ['fidelity', 'Fidelity', fidelitySection(report)],
     ['story', 'Story', storySection(report, steps)],
     ['time', 'Through time', time],
     ['placement', 'Who went where', placementSection(report, steps)],
     ['budget', 'Downtime', budgetSection(report)],
     ['sessions', 'Sessions', sessionsSection(report)],
     ['capacity', 'Capacity', capacitySection(report)],
+    ['failed', 'Failed', failuresSection(report)],
     ['details', 'Details', detailsSection(report)],
     ['repeat', 'Repeat', notesSection(report)],
   ];

@@ -4,8 +4,9 @@
  */
 import Table from 'cli-table3';
 import { countText, momentText, percentText, spanText, timesText } from '../core/figures.ts';
-import type { RunReport } from '../core/report.ts';
+import type { Fidelity, RunReport } from '../core/report.ts';
 import { placementRows } from './facts.ts';
+import { fidelityCells } from './fidelity-facts.ts';
 import { type Paint, padEnd, padStart, printable } from './paint.ts';
 
 /** More regions than this are too many for a screen; the files have all of them. */
@@ -85,6 +86,37 @@ export function capacityTable(report: RunReport, paint: Paint): string {
     ['left', 'left', 'right', 'left', 'left', 'right', 'right'],
     paint,
   );
+}
+
+/** Predicted, measured, difference, allowed. Narrow paper leaves what is allowed to the files, and takes two lines a figure. */
+export function fidelityTable({ rows }: Fidelity, paint: Paint): string {
+  const roomy = paint.width >= 120;
+  const body = rows.map((row) => {
+    const cells = fidelityCells(row);
+    const sign = cells.verdict === '' ? paint.mark('neutral') : paint.mark(cells.verdict === 'ok' ? 'good' : 'bad');
+    const difference = cells.verdict === 'outside' ? paint.style('red', cells.difference) : cells.difference;
+    const what = cells.subject === '' ? cells.figure : `${cells.figure}, ${cells.subject}`;
+    return [
+      sign,
+      printable(what),
+      cells.predicted,
+      cells.measured,
+      difference,
+      ...(roomy ? [paint.style('dim', cells.allowed)] : []),
+    ];
+  });
+  const made = table(
+    ['', 'figure', 'predicted', 'measured', 'difference', ...(roomy ? ['allowed'] : [])],
+    body,
+    ['left', 'left', 'right', 'right', 'right', ...(roomy ? (['left'] as const) : [])],
+    paint,
+  );
+  if (made.split('\n').every((line) => visible(line) <= paint.width)) return made;
+  const lines = body.map(
+    ([sign = '', what = '', predicted, measured, difference]) =>
+      `  ${sign} ${paint.wrap(what, 4)}\n      predicted ${predicted}, measured ${measured}, difference ${difference}`,
+  );
+  return lines.join('\n');
 }
 
 function table(

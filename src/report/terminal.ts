@@ -6,7 +6,8 @@ import { bytesText, countText, momentText, percentText, plural, spanText } from 
 import type { CheckResult, RunReport } from '../core/report.ts';
 import { PART_WORDS, headline, lineOf, outageSteps, provenance, sessionFigures, verdictOf, whenText } from './facts.ts';
 import { Paint, type Paper, padEnd, printable } from './paint.ts';
-import { capacityTable, placementTable } from './terminal-tables.ts';
+import { drillSentences, fidelitySentence } from './fidelity-facts.ts';
+import { capacityTable, fidelityTable, placementTable } from './terminal-tables.ts';
 
 /** Lines of the story on a screen; the middle is left out, beginning and end stay. */
 const MAX_STORY_LINES = 60;
@@ -27,6 +28,7 @@ export function renderTerminal(report: RunReport, paper: Paper): string {
       report.capacity.length === 0 ? '' : capacityTable(report, paint),
     ),
     section(paint, 'Latency, DNS, link', '', services(report, paint)),
+    section(paint, 'Prediction and measurement', '', fidelityBlock(report, paint)),
     section(paint, 'Checks', '', checks(report, paint)),
     verdict(report, paint),
   ];
@@ -152,6 +154,17 @@ function services(report: RunReport, paint: Paint): string {
     lines.push(`link  ${[`${countText(railgun.viaLane)} over a lane`, ...direct, bytes, lanes].join(', ')}`);
   }
   return lines.map((line) => `  ${paint.wrap(line, 4)}`).join('\n');
+}
+
+/** Drills only: the table, what the model does not know, and how the drill itself went. */
+function fidelityBlock(report: RunReport, paint: Paint): string {
+  const about = drillSentences(report).map((text) => `  ${paint.style('dim', paint.wrap(printable(text), 2))}`);
+  if (report.fidelity === undefined) return about.join('\n');
+  const unknown = report.fidelity.unknown.map(
+    (text) => `  ${paint.style('dim', paint.wrap(`unknown to the model: ${printable(text)}`, 4))}`,
+  );
+  const sentence = `  ${paint.wrap(fidelitySentence(report.fidelity), 2)}`;
+  return [sentence, fidelityTable(report.fidelity, paint), ...unknown, ...about].join('\n');
 }
 
 function checks(report: RunReport, paint: Paint): string {

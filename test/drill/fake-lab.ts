@@ -23,6 +23,8 @@ export interface FakeOptions {
   readonly leftovers?: readonly string[];
   /** An edge that answers nothing but 530. */
   readonly deadEdge?: string;
+  /** How long a dead origin takes to refuse; 1 ms when left out. */
+  readonly refuseUs?: number;
   /** Lines of the access log are lost. */
   readonly mute?: boolean;
 }
@@ -141,7 +143,7 @@ export class FakeLab implements Lab {
     const dead = this.#options.deadEdge === edge.pop;
     const number = dead ? -1 : this.#choose();
     const refused = number >= 0 && this.#down.has(number);
-    await this.#sleep(refused ? 1_000 : ANSWER_US);
+    await this.#sleep(refused ? (this.#options.refuseUs ?? 1_000) : ANSWER_US);
     const status = number < 0 ? 530 : refused ? 521 : 200;
     const ray = String((this.#rays += 1)).padStart(16, '0');
     const origin = this.#origins[number];

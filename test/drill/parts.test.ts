@@ -222,6 +222,10 @@ describe('the live view', () => {
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(60);
   });
 
+  it('a terminal that does not know its width still gets something to read', () => {
+    expect(drawView(view, 0)[0]).toContain('running +1:05');
+  });
+
   it('is one plain line without any drawing where nobody looks', () => {
     const line = plainView(view);
     expect(line).toMatch(/^[\x20-\x7e]+$/);

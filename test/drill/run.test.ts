@@ -89,6 +89,8 @@ describe('a drill that goes as planned', async () => {
     const seen = staged.lab.seen.filter(({ fields }) => 'CF-Connecting-IP' in fields);
     expect(new Set(seen.map(({ target }) => target))).toEqual(new Set([1, 2, 3, 4, 5].map((page) => `/?page=${page}`)));
     expect(seen[0]!.fields).toMatchObject({ 'Drill-Bytes': '92516', 'Drill-Text': '1' });
+    // A country would move the client to a point of it, away from its PoP.
+    expect(seen[0]!.fields).not.toHaveProperty('CF-IPCountry');
   });
 
   it('waits for steady state before and after, rolls back once, and passes', () => {
@@ -165,6 +167,17 @@ describe('ways to end early', () => {
     expect(outcome.ended).toBe('interrupted');
     expect(outcome.report.partial!.atUs).toBe(outcome.report.startUs + 15e6);
     expect(staged.trace).toContain('"event":"interrupted"');
+    expect(exitCode(outcome)).toBe(130);
+  });
+
+  it('Ctrl-C while the last answers are waited for: they are not, exit code 130', async () => {
+    // The fault lasts to the end, and a dead pool takes its time to say so.
+    const slow = SCENARIO.replace('duration: 40s', 'duration: 15s');
+    const staged = await stage(slow, { refuseUs: 60e6, meanwhile: { afterUs: 16e6, run: (_, abort) => abort() } });
+    const outcome = ran(staged);
+    expect(outcome.ended).toBe('interrupted');
+    expect(outcome.report.partial).not.toBeNull();
+    expect(staged.lab.stops).toBe(1);
     expect(exitCode(outcome)).toBe(130);
   });
 

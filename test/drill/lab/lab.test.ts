@@ -11,7 +11,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lives, readLedger, record, sweepLeftovers } from '../../../src/drill/lab/ledger.ts';
 import { applyChange } from '../../../src/config/change.ts';
 import { parseConfig } from '../../../src/config/config-file.ts';
+import { micros } from '../../../src/core/time.ts';
 import type { EdgeRecord, LabEdge } from '../../../src/drill/lab.ts';
+import { PAGE_SHARES } from '../../../src/sim/page-shares.ts';
 import { ask, knock, type Running, runningLab, type Seen } from './support.ts';
 
 const S = 1_000_000;
@@ -185,6 +187,27 @@ describe('names that are resolved to origins', () => {
         if (one === undefined) throw new Error('no endpoint');
         expect(servedBy(await ask(one.endpoint, 'www.example.com'))).toBe('one/a');
       }
+    } finally {
+      await running.lab.stop();
+    }
+  });
+});
+
+describe('pages that the scenario brings along', () => {
+  it('are served version by version, from the moment that the run begins', async () => {
+    const versions = ['first', 'second', 'third'].map((word) => Buffer.from(`<p>${word}</p>`));
+    const source = { from: versions, everyUs: 600 * S, contentType: 'text/html', share: PAGE_SHARES.news };
+    const running = await runningLab(WEB, new Map(), [source]);
+    try {
+      const [edge] = running.lab.edges as [LabEdge];
+      const page = async (): Promise<string> =>
+        String((await ask(edge.listen, running.host, { page: 0, bytes: 0 })).body);
+      const before = await page();
+      await running.lab.begin(micros((Date.now() - 600_000) * 1_000));
+      const after = await page();
+      // Ten minutes later by the clock of the pages: the next one of the three.
+      const words = versions.map(String);
+      expect(words.indexOf(after)).toBe((words.indexOf(before) + 1) % 3);
     } finally {
       await running.lab.stop();
     }

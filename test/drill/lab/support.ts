@@ -46,8 +46,13 @@ export interface Running {
   fault(name: string, target: string, values?: Readonly<Record<string, number>>): Promise<() => Promise<void>>;
 }
 
-export async function runningLab(text: string, externals: ReadonlyMap<number, Endpoint> = new Map()): Promise<Running> {
-  const input = await inputOf(text);
+export async function runningLab(
+  text: string,
+  externals: ReadonlyMap<number, Endpoint> = new Map(),
+  pages?: ReplayInput['pages'],
+): Promise<Running> {
+  const read = await inputOf(text);
+  const input = pages === undefined ? read : { ...read, pages };
   const plan = makePlan(input, externals, thisMachine());
   const folder = makeFolder();
   const { signal } = new AbortController();

@@ -1,0 +1,120 @@
+/**
+ * A drill from a checked scenario to its report: press, predict, run, compare, judge. What it needs of the outside world is handed in.
+ *
+ *   scenario ──press──► input ─┬─► replay ──► prediction ─┐
+ *                              └─► lab ─► run ─► measured ─┴─► fidelity, checks ─► report
+ */
+import { judge } from '../checks/judge.ts';
+import type { Check } from '../checks/check.ts';
+import type { CheckResult, RunReport } from '../core/report.ts';
+import type { ReplayInput } from '../replay/load.ts';
+import { replay } from '../replay/run.ts';
+import { UNKNOWN_TO_MODEL, compare, fidelityCheck } from './fidelity.ts';
+import { type LabPlan, PROBE_SEED } from './lab.ts';
+import { longestIntervalUs } from './monitors.ts';
+import { pressCheck } from './press.ts';
+import { type DrillOutcome, type DrillPorts, runDrill, usesLink } from './run.ts';
+
+export interface AskedCheck {
+  readonly check: Check;
+  readonly line: number;
+}
+
+export interface DrillOptions {
+  /** As pressed. */
+  readonly input: ReplayInput;
+  readonly pace: number;
+  /** Sentences of the press; those of the plan are added. */
+  readonly notes: readonly string[];
+  readonly plan: LabPlan;
+  readonly prediction: RunReport;
+  /** Not pressed yet. */
+  readonly checks: readonly AskedCheck[];
+  /** `--no-compare`: the prediction is not judged against. */
+  readonly compare: boolean;
+}
+
+/** Requests that are predicted with real bytes over the link, at some 700 a second; of more than these the link is arithmetic. */
+export const MAX_WIRE_REQUESTS = 20_000;
+
+/**
+ * What the replay says of the very input that the drill will play, with probes at the moments of the lab's edges; where there is a link, at
+ * wire fidelity, since the drill is.
+ */
+export async function predict(input: ReplayInput, signal?: { readonly aborted: boolean }): Promise<RunReport> {
+  const asked = { ...input, probeSeed: PROBE_SEED, traceSink: undefined, onProgress: undefined, signal, stops: [] };
+  const flow = await replay(asked);
+  if (!usesLink(input) || flow.totals.requests > MAX_WIRE_REQUESTS) return flow;
+  const traffic = input.scenario.traffic.map((spec) => ({ ...spec, fidelity: 'wire' as const }));
+  const logs = new Map(
+    input.scenario.traffic.flatMap((spec, at) => {
+      const [handle, played] = [spec.kind === 'log' ? input.logs.get(spec) : undefined, traffic[at]!];
+      return handle === undefined || played.kind !== 'log' ? [] : [[played, handle] as const];
+    }),
+  );
+  return replay({ ...asked, logs, scenario: { ...input.scenario, fidelity: 'wire', traffic } });
+}
+
+export async function drill(options: DrillOptions, ports: DrillPorts): Promise<DrillOutcome> {
+  const { input, prediction, pace, plan } = options;
+  const notes = [...options.notes, ...plan.notes];
+  const outcome = await runDrill({ input, prediction, pace, notes }, ports);
+  if (outcome.kind !== 'ran') return outcome;
+  const report = { ...outcome.report, checks: judged(outcome.report, options) };
+  if (!options.compare || outcome.ended !== 'finished') return { ...outcome, report };
+  const fidelity = compare(prediction, outcome.report, {
+    allowed: input.scenario.fidelityAllowed,
+    intervalUs: longestIntervalUs(input.model),
+    pace,
+    unknown: unknownHere(input, plan),
+  });
+  const checks = [...report.checks, fidelityCheck(fidelity), ...recovery(outcome)];
+  return { ...outcome, report: { ...report, fidelity, checks } };
+}
+
+function judged(report: RunReport, { checks, input, pace }: DrillOptions): CheckResult[] {
+  return checks.map(({ check, line }) => judge(pressCheck(check, input.start, pace), report, line));
+}
+
+/** Steady again after everything was healed: asked of every drill, told as a check. */
+function recovery({ report, notRecovered }: Extract<DrillOutcome, { kind: 'ran' }>): CheckResult[] {
+  const us = report.drill?.steadyAfterUs ?? null;
+  return [
+    {
+      check: 'steady state after the run',
+      pass: notRecovered === '',
+      value: us === null ? null : us / 1e6,
+      limit: null,
+      unit: 's',
+      text:
+        notRecovered === ''
+          ? 'It was steady again after everything was healed.'
+          : `It was not steady again: ${notRecovered}.`,
+      line: 0,
+    },
+  ];
+}
+
+/** What the model does not know of this drill, beside what it never knows. */
+function unknownHere({ model }: ReplayInput, plan: LabPlan): string[] {
+  const sentences = [...UNKNOWN_TO_MODEL];
+  const retries = model.loadBalancers.some(({ affinity, proxied }) => proxied && affinity.zeroDowntime !== 'none');
+  if (retries) {
+    sentences.push(
+      'After a second attempt the edge’s log names the origin that answered, not the one that failed: requests per origin leave the first attempt out.',
+    );
+  }
+  if (model.loadBalancers.some(({ proxied, affinity }) => !proxied && affinity.kind !== 'none'))
+    sentences.push(
+      'All resolvers ask from one address here, so affinity by address of a DNS-only name sees one client.',
+    );
+  if (model.pools.some(({ checkRegions }) => checkRegions === null || checkRegions.length > 1) && plan.edges.length > 1)
+    sentences.push(
+      'Every edge probes by itself, with one probe for all data centers; the replay has one view of the world’s health.',
+    );
+  if (model.loadBalancers.some(({ railgun }) => railgun !== undefined))
+    sentences.push(
+      'Bytes of bodies over the link are taken from Cf-Railgun, which has two decimals of a percent of the body; all bytes of the lanes are counted by the relay, TLS included, which the replay leaves out.',
+    );
+  return sentences;
+}
