@@ -73,7 +73,7 @@ export const zoneShape = z
     always_use_https: optional(
       z.union([z.boolean(), z.enum(['on', 'off'])]),
       false,
-      'The zone setting of that name: decides `Auto` cookie attributes.',
+      'The zone setting of that name: decides `Auto` cookie attributes, and `serve` redirects clear text when it has HTTPS.',
       'true, false, on or off',
     ),
     railgun: maybe(
