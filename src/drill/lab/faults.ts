@@ -110,12 +110,18 @@ async function originFault(
   }
 }
 
-/** Silence first, then the process is killed, so that nobody hears its kernel say goodbye. It boots on the same port. */
+/**
+ * Silence first, then the process is killed, so that nobody hears its kernel say goodbye. It boots on the same port while nothing gets
+ * through, so that it is there at the moment when power is back, as in the model.
+ */
 async function powerLoss(ground: FaultGround, origins: readonly LabOrigin[], doors: readonly string[]): Promise<Undo> {
   const lift = await ground.lay(doors, { mode: 'hole', cut: true });
   await Promise.all(origins.map((origin) => origin.kill()));
+  const booting = Promise.all(origins.map((origin) => origin.restart()));
+  // Whoever undoes it is told.
+  booting.catch(() => {});
   return async () => {
-    await Promise.all(origins.map((origin) => origin.restart()));
+    await booting;
     await lift();
   };
 }

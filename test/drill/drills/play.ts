@@ -1,6 +1,6 @@
 /**
  * A shipped drill, played for real and pressed, as `switchyard drill` plays it: the same doors, the same exit code, without a terminal. At most
- * two at once: they measure, and share the machine.
+ * three at once: they measure, and share the machine.
  */
 import { filesBeside, packageFile, readTextFile } from '../../../src/cli/files.ts';
 import { exitCode } from '../../../src/cli/drill.ts';
@@ -35,21 +35,22 @@ export interface Meanwhile {
 }
 
 const SELF = [process.execPath, packageFile('bin/switchyard.js')];
-const AT_ONCE = 2;
+const AT_ONCE = 3;
 let playing = 0;
 const waiting: (() => void)[] = [];
 
 /** The name of a file of scenarios/drills; what is to happen while it runs. Rejects when nothing could be measured. */
 export async function playDrill(name: string, meanwhile: readonly Meanwhile[] = []): Promise<Drilled> {
-  if (playing >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve));
-  playing += 1;
+  if (playing < AT_ONCE) playing += 1;
+  else await new Promise<void>((resolve) => waiting.push(resolve));
   try {
     const first = await playOnce(name, meanwhile);
     // A machine that stood still has measured itself: once more, and that counts.
     return first.code === 0 || !stoodStill(first.report) ? first : await playOnce(name, meanwhile);
   } finally {
-    playing -= 1;
-    waiting.shift()?.();
+    const next = waiting.shift();
+    if (next === undefined) playing -= 1;
+    else next();
   }
 }
 
