@@ -58,8 +58,6 @@ export const monitorShape = z
   })
   .meta({ title: 'Monitor' });
 
-export type RawMonitor = z.output<typeof monitorShape>;
-
 /** Makes a monitor of `value`; findings tell whether to trust it. `undefined` when there is nothing to work on. */
 export function readMonitor(
   value: unknown,

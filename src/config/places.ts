@@ -1,18 +1,11 @@
 /**
- * Place codes as an operator writes them: the 13 regions (spec 8), countries, PoPs. Only the regions are a closed list here; the
+ * Place codes as an operator writes them: the 13 regions (spec 8), countries, PoPs. Only the regions are a closed list (core/regions.ts); the
  * tables of countries and PoPs live in `geo`, and whoever knows them hands them over in the `ParseContext`.
  */
 import type { CountryCode, PopCode, RegionCode } from '../core/ids.ts';
-
-export const REGION_CODES = [
-  'WNAM', 'ENAM', 'WEU', 'EEU', 'NSAM', 'SSAM', 'OC', 'ME', 'NAF', 'SAF', 'SAS', 'SEAS', 'NEAS',
-] as const; // biome-ignore format: a short list reads best as one
+import { REGION_CODES } from '../core/regions.ts';
 
 const regions: ReadonlySet<string> = new Set(REGION_CODES);
-
-export function allRegions(): readonly RegionCode[] {
-  return REGION_CODES as readonly string[] as readonly RegionCode[];
-}
 
 /** Codes are taken in any case and kept in capitals, for all three kinds alike (LB-023). */
 export function readRegion(text: string): RegionCode | undefined {

@@ -10,7 +10,8 @@ import type { Findings } from './finding.ts';
 import { shown } from './finding.ts';
 import { idField } from './identity.ts';
 import { originShape, readOrigins } from './origin.ts';
-import { allRegions, REGION_CODES, readRegion } from './places.ts';
+import { REGION_CODES } from '../core/regions.ts';
+import { readRegion } from './places.ts';
 import { checkShape, checked, maybe, optional, readOnly, required, stored } from './shape.ts';
 import { didYouMean } from '../core/suggest.ts';
 import { momentField, readMoment } from './moment.ts';
@@ -202,12 +203,12 @@ export function readPool(
 /** Left out: the dashboard's default, all regions (spec 1.2, RA). `null`: every data center (C20). */
 function readCheckRegions(raw: string[] | null | undefined, path: Path, findings: Findings): Pool['checkRegions'] {
   if (raw === null) return null;
-  if (raw === undefined) return allRegions();
+  if (raw === undefined) return REGION_CODES;
   const regions = new Set<Exclude<ReturnType<typeof readRegion>, undefined>>();
   for (const [index, text] of raw.entries()) {
     if (findings.isMuted([...path, index])) continue;
     const code = readRegion(text);
-    if (text.toUpperCase() === 'ALL_REGIONS') for (const each of allRegions()) regions.add(each);
+    if (text.toUpperCase() === 'ALL_REGIONS') for (const each of REGION_CODES) regions.add(each);
     else if (code !== undefined) regions.add(code);
     else {
       const hint =

@@ -209,7 +209,8 @@ function readOverrides(
   }
   if (raw.adaptive_routing !== undefined) overrides.failoverAcrossPools = raw.adaptive_routing.failover_across_pools;
   if (raw.location_strategy !== undefined) overrides.locationStrategy = readLocationStrategy(raw.location_strategy);
-  if (raw.ttl !== undefined) overrides.ttlSeconds = readTtl(raw.ttl, around.proxied, at('ttl'), findings, context.limits.leastTtlSeconds);
+  if (raw.ttl !== undefined)
+    overrides.ttlSeconds = readTtl(raw.ttl, around.proxied, at('ttl'), findings, context.limits.leastTtlSeconds);
   if (raw.session_affinity_attributes?.drain_duration !== undefined) {
     findings.warn(
       [...path, 'session_affinity_attributes', 'drain_duration'],

@@ -11,7 +11,8 @@ import type { ParseContext } from './context.ts';
 import type { Path } from './document.ts';
 import type { Findings } from './finding.ts';
 import { shown } from './finding.ts';
-import { REGION_CODES, readCountry, readPop, readRegion } from './places.ts';
+import { REGION_CODES } from '../core/regions.ts';
+import { readCountry, readPop, readRegion } from './places.ts';
 import { optional } from './shape.ts';
 import { didYouMean } from '../core/suggest.ts';
 
@@ -246,12 +247,7 @@ export function readTtl(
     return TTL_SECONDS.fallback;
   }
   if (ttl < leastSeconds || ttl > TTL_SECONDS.most) {
-    findings.error(
-      'out_of_range',
-      path,
-      `ttl is not in range [${leastSeconds}, ${TTL_SECONDS.most}]`,
-      `it is ${ttl}`,
-    );
+    findings.error('out_of_range', path, `ttl is not in range [${leastSeconds}, ${TTL_SECONDS.most}]`, `it is ${ttl}`);
     return TTL_SECONDS.fallback;
   }
   return ttl;

@@ -116,6 +116,8 @@ export interface FailedRequest {
   readonly affinity: string;
   readonly fallback: boolean;
   readonly attempts: number;
+  /** Where it was tried before `origin`, and the edge's error there: `POOL/ORIGIN 521`. */
+  readonly tried?: readonly string[];
   readonly path: string;
   readonly sentUs: number;
   readonly headUs: number;

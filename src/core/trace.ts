@@ -41,6 +41,8 @@ export interface RequestEvent {
     readonly head_us: number;
     readonly end_us: number;
     readonly edge_us: number;
+    /** Where it was tried before `origin`: `POOL/ORIGIN 521`. */
+    readonly tried?: readonly string[];
     readonly bytes: number;
     readonly ray: string;
     readonly railgun: string;

@@ -180,6 +180,12 @@ export class Book {
       ledger.attempted(bucket, origin);
       if (failed) ledger.attemptFailed(bucket, origin);
     }
+    for (const one of record?.tried ?? []) {
+      const before = this.#numbers.get(one.slice(0, one.lastIndexOf(' '))) ?? -1;
+      if (before < 0) continue;
+      ledger.attempted(bucket, before);
+      ledger.attemptFailed(bucket, before);
+    }
     if (attempts > 1) {
       ledger.retried += 1;
       ledger.count('retried', bucket);
@@ -259,6 +265,7 @@ export class Book {
       affinity: record?.affinity ?? 'off',
       fallback: record?.fallback ?? false,
       attempts,
+      tried: record?.tried ?? [],
       path,
       sentUs: Math.round(sentAt),
       headUs: Math.round(answer?.headAt ?? 0),
@@ -299,6 +306,7 @@ export class Book {
         end_us: story.endUs,
         edge_us: edgeUs,
         bytes: story.bytes,
+        ...(record === undefined || record.tried.length === 0 ? {} : { tried: record.tried }),
         ray: story.ray,
         railgun: story.railgun,
         error: story.error,

@@ -95,15 +95,23 @@ function recovery({ report, notRecovered }: Extract<DrillOutcome, { kind: 'ran' 
   ];
 }
 
+/** Faults that close a port. */
+const REFUSING: ReadonlySet<string> = new Set(['refuse', 'flap']);
+
 /** What the model does not know of this drill, beside what it never knows. */
-function unknownHere({ model }: ReplayInput, plan: LabPlan): string[] {
+function unknownHere({ model, scenario }: ReplayInput, plan: LabPlan): string[] {
   const sentences = [...UNKNOWN_TO_MODEL];
-  const retries = model.loadBalancers.some(({ affinity, proxied }) => proxied && affinity.zeroDowntime !== 'none');
-  if (retries) {
+  const strangers = plan.origins.filter(({ external }) => external !== undefined);
+  if (strangers.length > 0) {
+    const names = strangers.map(({ pool, origin }) => `${pool}/${origin}`).join(', ');
     sentences.push(
-      'After a second attempt the edge’s log names the origin that answered, not the one that failed: requests per origin leave the first attempt out.',
+      `${names} ${strangers.length === 1 ? 'is a server' : 'are servers'} of your own, with a time and pages of their own: the replay has what the scenario says of them.`,
     );
   }
+  if (scenario.timeline.some((event) => event.kind === 'fault' && REFUSING.has(event.fault.name)))
+    sentences.push(
+      'A kernel on loopback refuses at once, where a machine that is far away takes a round trip: an edge notices, and tries again, by so much sooner.',
+    );
   if (model.loadBalancers.some(({ proxied, affinity }) => !proxied && affinity.kind !== 'none'))
     sentences.push(
       'All resolvers ask from one address here, so affinity by address of a DNS-only name sees one client.',
@@ -114,7 +122,7 @@ function unknownHere({ model }: ReplayInput, plan: LabPlan): string[] {
     );
   if (model.loadBalancers.some(({ railgun }) => railgun !== undefined))
     sentences.push(
-      'Bytes of bodies over the link are taken from Cf-Railgun, which has two decimals of a percent of the body; all bytes of the lanes are counted by the relay, TLS included, which the replay leaves out.',
+      'Bytes of bodies over the link are taken from Cf-Railgun, which has two decimals of a percent of the body; all bytes of the lanes are counted by the relay, TLS handshakes included, which the replay leaves out.',
     );
   return sentences;
 }

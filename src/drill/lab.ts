@@ -30,7 +30,7 @@ import type { ReplayInput } from '../replay/load.ts';
  * - **Requests of clients.** Path and query as in the scenario, for synthetic clients with `page=NUMBER` added to the query (one URL a
  *   page, so one dictionary a page). Two fields tell the lab's origins what to answer: `Drill-Bytes: 92516` (body length) and
  *   `Drill-Text: 1|0` (may be delta-coded). Steady-state requests have page=0. Probes have none of this.
- * - **Places.** Clients send `CF-Connecting-IP` (and `CF-IPCountry` where it is not the PoP's country) to the edge of their PoP. The faults `withdraw` and `ignore_ttl` are done by
+ * - **Places.** Clients send `CF-Connecting-IP` and `CF-IPCountry` to the edge of their PoP. The faults `withdraw` and `ignore_ttl` are done by
  *   the run (its clients and resolvers are what they act on): they never come to `startFault`.
  * - **Origins** answer 503 at once when their queue is full, 500 for the fault `errors`; everything else is 200.
  *
@@ -135,6 +135,8 @@ export interface EdgeRecord {
   readonly affinity: string;
   readonly fallback: boolean;
   readonly attempts: number;
+  /** Where it was tried before `origin`, and the edge's error there: `POOL/ORIGIN 521`. */
+  readonly tried: readonly string[];
   readonly outcome: string;
   /** An edge error code; 0 = none. */
   readonly error: number;
@@ -142,8 +144,11 @@ export interface EdgeRecord {
 
 export interface Lab {
   readonly edges: readonly LabEdge[];
-  /** For DNS-only balancers: an answered address leads to this origin (number) at this endpoint. */
-  endpointOf(pop: string, address: string): { readonly origin: number; readonly endpoint: Endpoint } | undefined;
+  /** For DNS-only balancers: an answered address leads to this origin (number) at this endpoint, so far away from the PoP. */
+  endpointOf(
+    pop: string,
+    address: string,
+  ): { readonly origin: number; readonly endpoint: Endpoint; readonly roundTripUs: number } | undefined;
   /** Everything from the start of the lab on, in order. */
   onEvent: (event: LabEvent) => void;
   /** Lines as the edges write them; all that were written before `settle` resolves have been told. */

@@ -201,7 +201,7 @@ class Drill {
     this.#enter('draining', 'requests under way are finished');
     await this.#drain(first === 'finished' ? DRAIN_LIMIT_US : STOPPED_DRAIN_US);
     // Who does not want to wait for the last answers gets a report all the same.
-    const ended = first === 'finished' && signal.aborted ? 'interrupted' : first;
+    let ended = first === 'finished' && signal.aborted ? 'interrupted' : first;
     const laneBytes = sumOf(lab.wanBytes()) - bytesBefore;
     await Promise.allSettled(this.#operations);
     await lab.settle().catch(() => {});
@@ -218,6 +218,8 @@ class Drill {
       this.#enter('recovery', 'everything is healed; waiting until it is steady again');
       await this.#healAll();
       steadyAfter = await this.#steady(signal);
+      // All was measured by then; what is missing is whether it recovers.
+      if (!steadyAfter.ok && signal.aborted) ended = 'interrupted';
     }
     const leftovers = await this.#rollback(lab);
     const drill: DrillFacts = {
@@ -484,7 +486,11 @@ class Drill {
       this.#ended({ ...flight, direct }, { ending: 0, cause: '', status: 200 }, undefined, undefined);
       return;
     }
-    const answer = this.#inScenario(await this.#ports.send({ endpoint: known.endpoint, host, method, target, fields }));
+    const sent = await this.#ports.send({ endpoint: known.endpoint, host, method, target, fields });
+    // The kernel refuses on loopback at once; from an origin that is far away the refusal takes a round trip.
+    const lateUs = sent.error === 'ECONNREFUSED' ? known.roundTripUs : 0;
+    if (lateUs > 0) await pause(this.#scheduler, lateUs);
+    const answer = this.#inScenario({ ...sent, endAt: sent.endAt + lateUs });
     this.#ended({ ...flight, direct }, fateAtOrigin(answer), answer, undefined);
   }
 

@@ -3,7 +3,7 @@
  * the wire. The same rules as in the replay (`replay/run.ts`), so that both send the same client to the same edge.
  */
 import type { Location } from '../core/location.ts';
-import { POPS, popAt } from '../geo/tables.ts';
+import { POPS } from '../geo/tables.ts';
 import type { Locator } from '../geo/locate.ts';
 import type { Arrival } from '../replay/arrivals.ts';
 import { PLACES } from '../replay/places.ts';
@@ -55,8 +55,7 @@ export function pageTarget(path: string, page: number): string {
 }
 
 /**
- * The fields that say who asks and for what. The country only where it is not that of the PoP: an edge that is told a country takes the
- * client to stand at a point of it, and so perhaps at another PoP than its own.
+ * The fields that say who asks and for what. Edges of a lab are given their PoP, so the country moves nobody.
  */
 export function fieldsOf(
   arrival: Arrival,
@@ -66,7 +65,7 @@ export function fieldsOf(
 ): Readonly<Record<string, string>> {
   return {
     'CF-Connecting-IP': address,
-    ...(location.country === popAt(location.popIndex).country ? {} : { 'CF-IPCountry': location.country }),
+    'CF-IPCountry': location.country,
     [BYTES_FIELD]: String(arrival.bodyBytes),
     [TEXT_FIELD]: arrival.text ? '1' : '0',
     ...(cookie === '' ? {} : { Cookie: cookie }),

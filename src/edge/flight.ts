@@ -44,6 +44,8 @@ export class Flight {
   /** Origins tried; a fall-back from the link to the same origin is no other one. */
   attempts = 0;
   failedOver = false;
+  /** Where it was tried before `target`, and why it went on: `POOL/ORIGIN 521`. Undefined as long as nothing failed. */
+  tried: string[] | undefined;
   restored = false;
   /** The last error page, or the fault that a failover healed. */
   error: EdgeErrorCode | undefined;

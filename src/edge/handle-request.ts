@@ -8,6 +8,7 @@
  * All three are plain functions of what is known at that moment; the waiting between them is the engine's. Clock and chance are
  * handed in; nothing here opens a socket.
  */
+import type { AttemptFailure } from '../core/attempt-fault.ts';
 import type { Micros } from '../core/time.ts';
 import type { RequestHead } from '../http1/head.ts';
 import { AFFINITY_COOKIE, cookieValue } from '../steering/affinity-cookie.ts';
@@ -21,7 +22,7 @@ import type { HostOwner } from './edge-config.ts';
 import { type EdgeAnswer, Flight } from './flight.ts';
 import { errorPage, fixedAnswer } from './local-answers.ts';
 import { ClientLines } from './request-fields.ts';
-import { errorOf, type Failure } from './retry.ts';
+import { errorOf } from './retry.ts';
 
 /** A flight to be forwarded, or the answer. `client.memo.flight` is the flight either way. */
 export function handleRequest(edge: Edge, head: RequestHead, client: EdgeClient, now: Micros): Flight | EdgeAnswer {
@@ -53,7 +54,12 @@ export function handleRequest(edge: Edge, head: RequestHead, client: EdgeClient,
 }
 
 /** The next attempt, or what the client is told. */
-export function attemptFailed(edge: Edge, flight: Flight, failure: Failure, now: Micros): EdgeAttempt | EdgeAnswer {
+export function attemptFailed(
+  edge: Edge,
+  flight: Flight,
+  failure: AttemptFailure,
+  now: Micros,
+): EdgeAttempt | EdgeAnswer {
   settle(edge, flight);
   const { attempt, target, plan, decision } = flight;
   if (attempt.kind === 'railgun') {

@@ -5,6 +5,10 @@
  *     loopback         may say CF-Connecting-IP and CF-IPCountry, to try things out (DESIGN 9)
  *     trusted proxy    CF-Connecting-IP, else the last address in X-Forwarded-For that is not a trusted proxy itself; CF-IPCountry
  *
+ * A country that is told moves a client to a point of it, and so perhaps to another PoP: one edge at home plays the whole world. An edge
+ * that was given its PoP is that PoP for everybody (spec 2.3: a proxied request is located at the PoP that serves it), and there the
+ * country is only the client's.
+ *
  * Nobody may come with the mark of an edge in CDN-Loop (RFC 8586): the request has been here before.
  */
 import type { Location } from '../core/location.ts';
@@ -41,10 +45,12 @@ export class ClientDirectory {
   readonly #locator: Locator;
   readonly #proxies: readonly NonNullable<ReturnType<typeof parseNetwork>>[];
   readonly #places = new Map<string, ClientPlace>();
+  readonly #onePop: boolean;
 
-  /** `trusted`: networks that `parseNetwork` takes. */
-  constructor(locator: Locator, trusted: readonly string[] = []) {
+  /** `trusted`: networks that `parseNetwork` takes. `onePop`: no country that is told moves a client away from the locator's default PoP. */
+  constructor(locator: Locator, trusted: readonly string[] = [], onePop = false) {
     this.#locator = locator;
+    this.#onePop = onePop;
     this.#proxies = trusted.map((text) => parseNetwork(text)).filter((network) => network !== undefined);
   }
 
@@ -64,7 +70,9 @@ export class ClientDirectory {
     const text = parseAddress(address)?.text ?? address;
     const told = country === undefined ? undefined : findCountry(country)?.code;
     const location =
-      told === undefined ? this.#locator.address(text) : this.#locator.find({ address: text, country: told });
+      told === undefined || this.#onePop
+        ? this.#locator.address(text)
+        : this.#locator.find({ address: text, country: told });
     const own = told ?? this.#locator.place(text).country ?? UNKNOWN_COUNTRY;
     const place = { address: text, hash: hashAddress(text), location, country: own };
     if (this.#places.size >= PLACES_MAX) this.#places.clear();

@@ -3,38 +3,8 @@
  * Zero-downtime failover itself is `steering/failover.ts`; here is only what a fault is called.
  */
 import { unreachable } from '../core/assert.ts';
+import type { AttemptFault } from '../core/attempt-fault.ts';
 import type { EdgeErrorCode } from './error-page.ts';
-
-/** How an attempt failed, as transports tell it (`live/proxy/brain.ts` says when each happens). */
-export type AttemptFault =
-  | 'refused'
-  | 'connect_timeout'
-  | 'unreachable'
-  | 'dns'
-  | 'tls_handshake'
-  | 'tls_certificate'
-  | 'overloaded'
-  | 'unavailable'
-  | 'reset'
-  | 'empty'
-  | 'malformed'
-  | 'read_timeout'
-  | 'write_timeout'
-  /** A link that had taken the request broke: what came of it nobody knows. */
-  | 'link_lost';
-
-export interface Failure {
-  readonly kind: AttemptFault;
-  readonly detail: string;
-  /** Nothing was sent, or the request is idempotent and its body unread. */
-  readonly mayRetry: boolean;
-}
-
-/** Numbers of faults in counters: the place in this list. */
-export const ATTEMPT_FAULTS: readonly AttemptFault[] = [
-  ...(['refused', 'connect_timeout', 'unreachable', 'dns', 'tls_handshake', 'tls_certificate', 'overloaded'] as const),
-  ...(['unavailable', 'reset', 'empty', 'malformed', 'read_timeout', 'write_timeout', 'link_lost'] as const),
-];
 
 /** The error of an attempt over HTTP/1.1. */
 export function errorOf(fault: AttemptFault): EdgeErrorCode {

@@ -1,11 +1,12 @@
 /**
- * The map: 357 PoPs, the 13 load balancing regions, and 250 countries, from `data/` (spec 8, LB-256). Order is part of
+ * The map: 357 PoPs, the 13 load balancing regions (core/regions.ts), and 250 countries, from `data/` (spec 8, LB-256). Order is part of
  * the contract: `Location.popIndex` and `regionIndex` are places in `POPS` and `REGIONS`.
  *
  * This file only reads the tables and mints their ids; which PoP a client reaches is `nearest.ts` and `locate.ts`.
  */
 import { assert } from '../core/assert.ts';
 import type { CountryCode, PopCode, RegionCode } from '../core/ids.ts';
+import { REGION_NAMES } from '../core/regions.ts';
 import popData from './data/pops.json' with { type: 'json' };
 import regionData from './data/regions.json' with { type: 'json' };
 
@@ -43,11 +44,7 @@ export interface Pop {
 export const UNKNOWN_COUNTRY: CountryCode = 'XX' as CountryCode;
 
 /** In the order of the public Regions page. */
-export const REGIONS: readonly Region[] = (regionData.regions as [string, string][]).map(([code, name], index) => ({
-  index,
-  code: code as RegionCode,
-  name,
-}));
+export const REGIONS: readonly Region[] = [...REGION_NAMES].map(([code, name], index) => ({ index, code, name }));
 
 const REGION_BY_CODE: ReadonlyMap<string, Region> = new Map(REGIONS.map((region) => [region.code, region]));
 

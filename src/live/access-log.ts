@@ -31,6 +31,8 @@ export interface AccessEntry {
   affinity: string;
   fallback: boolean;
   attempts: number;
+  /** Where it was tried before `origin`, and the error it met: `POOL/ORIGIN 521`. Written only when there is something. */
+  tried: readonly string[] | undefined;
   outcome: string;
   /** An edge error code; 0 = none. */
   error: number;
@@ -61,6 +63,7 @@ export function emptyAccessEntry(): AccessEntry {
     affinity: '',
     fallback: false,
     attempts: 0,
+    tried: undefined,
     outcome: '',
     error: 0,
   };
@@ -76,7 +79,7 @@ export function accessLine(entry: AccessEntry): string {
     `"EdgeResponseStatus":${entry.status},"EdgeResponseBytes":${entry.responseBytes},"CacheCacheStatus":"dynamic",` +
     `"OriginIP":${text(entry.originAddress)},"OriginResponseStatus":${entry.originStatus},"RayID":"${entry.ray}",` +
     `"balancer":${text(entry.balancer)},"pool":${text(entry.pool)},"origin":${text(entry.origin)},"because":"${entry.because}",` +
-    `"affinity":"${entry.affinity}","fallback":${entry.fallback},"attempts":${entry.attempts},"outcome":"${entry.outcome}","error":${entry.error}}`
+    `"affinity":"${entry.affinity}","fallback":${entry.fallback},"attempts":${entry.attempts},"outcome":"${entry.outcome}","error":${entry.error}${entry.tried === undefined ? '' : `,"tried":${JSON.stringify(entry.tried)}`}}`
   );
 }
 

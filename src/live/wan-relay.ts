@@ -17,7 +17,7 @@ import { Line } from './wan-relay/line.ts';
 import { Pacer, type Precision } from './wan-relay/pacer.ts';
 import type { Direction, LineShape, WanShape } from './wan-relay/shape.ts';
 
-export type { Direction, LineShape, SlowStart, WanShape } from './wan-relay/shape.ts';
+export type { Direction, LineShape, WanShape } from './wan-relay/shape.ts';
 export { symmetric } from './wan-relay/shape.ts';
 
 export interface WanRelayOptions {

@@ -59,6 +59,8 @@ export class SimWorld implements FaultWorld {
   /** Edges that are down, with the moment they went; and the moment at which an edge that had been down came back. */
   readonly crashed = new Map<number, number>();
   readonly crashes = new Map<number, number>();
+  /** Some edge has been down at some time: without it nobody need look into the two. */
+  edgesFell = false;
   /** How many faults hold each PoP out, and how many make resolvers ignore the TTL: the last one to end gives back. */
   readonly #withdrawals = new Map<number, number>();
   readonly #crashes = new Map<number, number>();
@@ -114,7 +116,9 @@ export class SimWorld implements FaultWorld {
   /** The names on the way are those of `serve` (cli/serve/links.ts, live/railgun/link-transport.ts). */
   #placeRandom(pop: number): Random {
     const { edgeSeed } = this.#plan;
-    const id = this.#model.loadBalancers.find((balancer) => balancer.proxied && balancer.railgun !== undefined)?.railgun;
+    const id = this.#model.loadBalancers.find(
+      (balancer) => balancer.proxied && balancer.railgun !== undefined,
+    )?.railgun;
     if (edgeSeed === undefined || id === undefined) return this.#railgunRandom.fork(this.#places.codeOf(pop));
     return seededRandom(edgeSeed).fork('railguns').fork(`railgun ${id}`);
   }
@@ -208,6 +212,7 @@ export class SimWorld implements FaultWorld {
   }
 
   setCrashed(target: Target, crashed: boolean): void {
+    this.edgesFell = true;
     for (const pop of this.popsOf(target)) {
       const held = (this.#crashes.get(pop) ?? 0) + (crashed ? 1 : -1);
       this.#crashes.set(pop, held);

@@ -82,7 +82,13 @@ export function failureSteps(request: FailedRequest): readonly (readonly [when: 
   const where = request.origin === '' ? 'no origin' : `${request.pool}/${request.origin}`;
   const steps: (readonly [string, string])[] = [[since(request.sentUs), `sent by ${request.client} to ${request.pop}`]];
   if (request.because !== '') {
-    const tries = request.attempts > 1 ? `, after ${request.attempts} attempts` : '';
+    const tried = request.tried ?? [];
+    const tries =
+      tried.length > 0
+        ? `, after ${tried.join(', ')}`
+        : request.attempts > 1
+          ? `, after ${request.attempts} attempts`
+          : '';
     const fallback = request.fallback ? ', the fallback pool' : '';
     steps.push([
       since(request.edgeFromUs),

@@ -123,7 +123,8 @@ li.fail .figures b { color: var(--bad); }
 .key { display: flex; flex-wrap: wrap; align-items: center; gap: 3px 16px; color: var(--muted); font-size: .82rem; margin: 10px 0 0; padding: 0; list-style: none; }
 .key svg { vertical-align: -5px; margin-right: 5px; }
 details.failed { padding: 6px 0; border-top: 1px solid var(--line); } details.failed:first-child { border-top: 0; }
-details.failed summary { cursor: pointer; } details.failed dl { margin: 8px 0 10px 18px; } details.failed dl:target { outline: 2px solid var(--accent); outline-offset: 6px; border-radius: 4px; }
+details.failed summary { cursor: pointer; } details.failed summary + dl { margin: 8px 0 10px 18px; } details.failed:has(dl:target) { background: var(--soft); box-shadow: 0 0 0 8px var(--soft); border-radius: 6px; }
+.told { display: grid; grid-template-columns: 92px minmax(0, 1fr); gap: 4px 14px; font-size: .92rem; align-items: start; scroll-margin-top: 76px; } .told dt { color: var(--muted); } .told dd { margin: 0; overflow-wrap: anywhere; }
 .swatch { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 6px; vertical-align: -1px; }
 .swatch.dash { height: 0; border-top: 3px dashed; border-radius: 0; width: 16px; vertical-align: 3px; background: none !important; }
 
@@ -157,6 +158,7 @@ th .quiet { font-weight: 400; } tbody th { color: var(--ink); font-size: .9rem; 
 .meter { display: grid; grid-template-columns: 62px minmax(60px, 1fr); gap: 10px; align-items: center; min-width: 150px; }
 .meter i { display: block; height: 9px; border-radius: 3px; background: var(--soft); overflow: hidden; } .meter i b { display: block; height: 100%; border-radius: 3px; }
 tr.total td, tr.total th { background: var(--soft); }
+.compared tbody th { white-space: normal; } .compared .of { font-weight: 400; color: var(--muted); margin-left: 6px; } .compared td { white-space: nowrap; }
 
 .outage { padding: 18px 20px; border-top: 1px solid var(--line); } .outage:first-child { border-top: 0; }
 .outage .head { display: flex; flex-wrap: wrap; gap: 4px 14px; align-items: baseline; justify-content: space-between; }
@@ -168,6 +170,7 @@ tr.total td, tr.total th { background: var(--soft); }
 .grid2 { display: grid; grid-template-columns: repeat(auto-fit, minmax(290px, 1fr)); gap: 14px; margin-top: 14px; } .grid2 .card { margin-top: 0; }
 .figures-list { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, auto); gap: 5px 16px; margin: 10px 0 0; } .figures-list dt { color: var(--muted); } .figures-list dd { margin: 0; text-align: right; overflow-wrap: anywhere; } .figures-list dt { overflow-wrap: anywhere; }
 .notes { margin: 8px 0 0; padding: 0; list-style: none; } .notes li { display: grid; grid-template-columns: 92px minmax(0, 1fr); gap: 10px; padding: 6px 0; border-top: 1px solid var(--line); } .notes li:first-child { border-top: 0; } .notes b { font-weight: 560; color: var(--muted); }
+.sentences { margin: 8px 0 0; padding: 0; list-style: none; max-width: 92ch; } .sentences li { padding: 6px 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; } .sentences li:first-child { border-top: 0; }
 .repeat { display: flex; gap: 12px; align-items: center; flex-wrap: wrap; } .repeat code { flex: 1 1 300px; background: var(--soft); border-radius: 8px; padding: 9px 14px; }
 footer { margin-top: 50px; color: var(--muted); font-size: .84rem; border-top: 1px solid var(--line); padding-top: 16px; }
 .no-script .needs-script { display: none; }
@@ -186,6 +189,8 @@ footer { margin-top: 50px; color: var(--muted); font-size: .84rem; border-top: 1
   .scrub { padding: 9px 14px; margin-inline: -4px; } .scrub output { flex: 1; } .scrub .now-text { order: 3; flex-basis: 100%; font-size: .82rem; }
   .beats { grid-template-columns: minmax(60px, max-content) minmax(0, 1fr); } .beats .up { display: none; }
   th, td { padding: 7px 10px; } th:first-child { padding-left: 15px; }
+  .where { white-space: normal; overflow-wrap: anywhere; }
+  .compared .of { display: block; margin: 0; font-size: .84rem; } .told { grid-template-columns: 66px minmax(0, 1fr); gap: 4px 10px; } details.failed summary + dl { margin-left: 0; }
 }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } .stack > span { transition: none; } }
 @media print {

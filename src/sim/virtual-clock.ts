@@ -49,20 +49,24 @@ export class VirtualClock implements Scheduler {
 
   /** Jumps to the next due timer and runs it; false when none is left. For clocks that own their queue. */
   step(): boolean {
-    while (this.#queue.size > 0) {
-      const handle = this.#queue.operand;
-      const at = this.#queue.nextAt;
-      this.#queue.drop();
-      if (!this.#timers.has(handle)) continue;
-      this.advance(micros(at));
-      this.fire(handle);
-      return true;
-    }
+    while (this.#queue.size > 0) if (this.#takeNext()) return true;
     return false;
   }
 
+  /** All that is due by then; the clock stands at `time` afterwards. */
   runUntil(time: Micros): void {
-    while (this.#queue.nextAt <= time && this.step());
+    while (this.#queue.nextAt <= time) this.#takeNext();
     if (this.#now < time) this.#now = time;
+  }
+
+  /** False: it had been cancelled. */
+  #takeNext(): boolean {
+    const handle = this.#queue.operand;
+    const at = this.#queue.nextAt;
+    this.#queue.drop();
+    if (!this.#timers.has(handle)) return false;
+    this.advance(micros(at));
+    this.fire(handle);
+    return true;
   }
 }

@@ -12,7 +12,7 @@ const text = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const README = text('README.md');
 
 describe('README.md', () => {
-  it('shows what the flagship prints; `vitest run -u` renews it', async () => {
+  it('shows what the flagship prints; `vitest run FILE -u` renews it', async () => {
     const out = mkdtempSync(join(tmpdir(), 'switchyard-readme-'));
     const played = await switchyard(['replay', 'scenarios/flagship.yaml', '--out', out]);
     rmSync(out, { recursive: true });
@@ -33,7 +33,7 @@ describe('README.md', () => {
 
 describe('scenarios/README.md', () => {
   const page = text('scenarios/README.md');
-  it('lists every scenario of the folder; `vitest run -u` renews the list', async () => {
+  it('lists every scenario of the folder; `vitest run FILE -u` renews the list', async () => {
     const files = readdirSync(join(ROOT, 'scenarios')).filter((file) => file.endsWith('.yaml'));
     expect(files.length).toBeGreaterThanOrEqual(12);
     const rows = files.toSorted().map((file) => {

@@ -20,7 +20,7 @@ function small(entry: Record<string, unknown>): Scenario {
 }
 
 describe('schema scenario', () => {
-  it('schema/scenario.schema.json is what the verb prints; `vitest run -u` renews it', async () => {
+  it('schema/scenario.schema.json is what the verb prints; `vitest run FILE -u` renews it', async () => {
     await expect(printed).toMatchFileSnapshot('../../schema/scenario.schema.json');
   });
 

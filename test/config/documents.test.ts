@@ -31,7 +31,7 @@ describe('examples', () => {
 describe('docs/configuration.md', () => {
   const page = text('docs/configuration.md');
 
-  it('has the tables that the shapes make; `vitest run -u` renews them', async () => {
+  it('has the tables that the shapes make; `vitest run FILE -u` renews them', async () => {
     let made = page;
     for (const name of OBJECT_NAMES) {
       const table = new RegExp(`(<!-- table: ${name} -->\\n\\n).*?(\\n\\n<!-- end -->)`, 's');
@@ -62,7 +62,7 @@ describe('docs/configuration.md', () => {
 describe('the JSON Schema', () => {
   const schema = configJsonSchema();
 
-  it('schema/config.schema.json is what the shapes make; `vitest run -u` renews it', async () => {
+  it('schema/config.schema.json is what the shapes make; `vitest run FILE -u` renews it', async () => {
     await expect(`${JSON.stringify(schema, undefined, 2)}\n`).toMatchFileSnapshot('../../schema/config.schema.json');
   });
 

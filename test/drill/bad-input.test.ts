@@ -1,9 +1,13 @@
-/** What is wrong with a drill's input is said once, with what would be right, before anything starts. */
+/** What is wrong with a drill's input, or with the machine, is said once, with what would be right; before anything starts where it can be known. */
+import { spawnSync } from 'node:child_process';
+import { createServer, type Server } from 'node:net';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { commonPort, freePort } from '../../src/drill/lab/ports.ts';
 import { switchyard } from '../cli/terminal.ts';
+import { runningLab, SELF } from './lab/support.ts';
 
 const FOLDER = mkdtempSync(join(tmpdir(), 'drill-input-'));
 afterAll(() => rmSync(FOLDER, { recursive: true, force: true }));
@@ -92,3 +96,40 @@ describe('a server that is not on this machine', () => {
     );
   });
 });
+
+describe('a machine that will not do', () => {
+  it('too few open files: refused with the number that would do, before anything starts', () => {
+    const [node = '', program = ''] = SELF;
+    const command = 'ulimit -n 400; exec "$0" "$1" drill "$2"';
+    const { status, stderr } = spawnSync('bash', ['-c', command, node, program, small], { encoding: 'utf8' });
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/needs about \d+ open files, and this shell allows 400: raise it with "ulimit -n \d+"/);
+    expect(stderr).toContain('nothing was started');
+  });
+
+  it('a port that somebody has is not taken, and an address that is not there is named', async () => {
+    const holder = await holding(0);
+    const { port } = holder.address() as { port: number };
+    expect(await freePort('127.0.0.1', port)).toBeUndefined();
+    await new Promise((resolve) => holder.close(resolve));
+    await expect(commonPort(['192.0.2.1'])).rejects.toMatchObject({
+      message: '192.0.2.1 cannot be listened at',
+      hint: expect.stringContaining('sudo ifconfig lo0 alias'),
+    });
+  });
+
+  it('an edge whose port was taken while it was down does not come back, says why, and all else is rolled back', async () => {
+    const running = await runningLab(SOUND);
+    const undo = await running.fault('crash', 'pop/LHR');
+    const holder = await holding(running.lab.edges[0]?.listen.port ?? 0);
+    await expect(undo()).rejects.toThrow(/the edge LHR ended with code \d+ before it was ready/);
+    await new Promise((resolve) => holder.close(resolve));
+    expect(await running.lab.stop()).toEqual([]);
+  }, 60_000);
+});
+
+async function holding(port: number): Promise<Server> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return server;
+}

@@ -11,6 +11,8 @@ import { originsNamed } from '../../src/replay/named-origins.ts';
 import type { VirtualClock } from '../../src/sim/virtual-clock.ts';
 
 export const ANSWER_US = 20_000;
+/** From any PoP to any origin. */
+export const ROUND_TRIP_US = 34_000;
 
 export interface FakeOptions {
   /** From a fault or heal until every edge has noticed. */
@@ -27,6 +29,8 @@ export interface FakeOptions {
   readonly refuseUs?: number;
   /** Lines of the access log are lost. */
   readonly mute?: boolean;
+  /** Edges try the next origin when one refuses. */
+  readonly failover?: boolean;
 }
 
 export class FakeLab implements Lab {
@@ -74,7 +78,11 @@ export class FakeLab implements Lab {
     const match = /^192\.0\.2\.(\d+)$/.exec(address);
     return match === null
       ? undefined
-      : { origin: Number(match[1]), endpoint: { host: address, port: 40_000 + Number(match[1]) } };
+      : {
+          origin: Number(match[1]),
+          endpoint: { host: address, port: 40_000 + Number(match[1]) },
+          roundTripUs: ROUND_TRIP_US,
+        };
   }
 
   async settle(): Promise<void> {}
@@ -142,11 +150,15 @@ export class FakeLab implements Lab {
     const startUs = this.#clock.now();
     const dead = this.#options.deadEdge === edge.pop;
     const number = dead ? -1 : this.#choose();
-    const refused = number >= 0 && this.#down.has(number);
+    const first = number >= 0 && this.#down.has(number) ? number : -1;
+    // Zero-downtime failover, to the origin after the one that refused.
+    const origin = this.#origins[first >= 0 && this.#options.failover === true ? first + 1 : number];
+    const refused = first >= 0 && this.#options.failover !== true;
     await this.#sleep(refused ? (this.#options.refuseUs ?? 1_000) : ANSWER_US);
     const status = number < 0 ? 530 : refused ? 521 : 200;
     const ray = String((this.#rays += 1)).padStart(16, '0');
-    const origin = this.#origins[number];
+    const again = first >= 0 && !refused;
+    const before = this.#origins[first];
     const record: EdgeRecord = {
       pop: edge.pop,
       ray,
@@ -158,7 +170,8 @@ export class FakeLab implements Lab {
       because: number < 0 ? 'nothing_may_serve' : 'policy_off',
       affinity: 'off',
       fallback: false,
-      attempts: number < 0 ? 0 : 1,
+      attempts: number < 0 ? 0 : again ? 2 : 1,
+      tried: again ? [`${before?.poolName}/${before?.name} 521`] : [],
       outcome: status === 200 ? 'completed' : 'local',
       error: status === 200 ? 0 : status === 530 ? 1016 : status,
     };

@@ -35,6 +35,7 @@ const RECORD: EdgeRecord = {
   affinity: 'off',
   fallback: false,
   attempts: 1,
+  tried: [],
   outcome: 'completed',
   error: 0,
 };

@@ -5,6 +5,7 @@ import type { RequestEvent } from '../../src/core/trace.ts';
 import { LabError } from '../../src/drill/lab.ts';
 import type { DrillOutcome } from '../../src/drill/run.ts';
 import { STEADY_SPAN_US } from '../../src/drill/steady.ts';
+import { ROUND_TRIP_US } from './fake-lab.ts';
 import { type Staged, WALL, stage } from './stage.ts';
 
 const SCENARIO = `
@@ -46,6 +47,25 @@ function requests(trace: string): RequestEvent[] {
     .filter((line) => line.includes('"event":"request"'))
     .map((line) => JSON.parse(line) as RequestEvent);
 }
+
+describe('zero-downtime failover', async () => {
+  const staged = await stage(SCENARIO, { failover: true, set: ['trace=all'] });
+  const { report } = ran(staged);
+
+  it('a first attempt that failed counts at its origin, and is in the story of the request', () => {
+    const again = requests(staged.trace).filter(({ attempts }) => attempts === 2);
+    expect(again.length).toBeGreaterThan(10);
+    for (const request of again)
+      expect(request).toMatchObject({ pool: 'two', cause: '', wire: { tried: ['one/a 521'] } });
+    const [one, two] = report.pools.map(({ origins }) => origins[0]!);
+    expect(report.totals.failed).toBe(0);
+    expect(one!.failed).toBe(again.length);
+    // Who asked in the last moment has no line in time.
+    const known = report.totals.requests - report.drill!.unjoined;
+    expect(one!.requests + two!.requests).toBe(known + again.length);
+    expect(requests(staged.trace).filter(({ wire }) => wire?.tried !== undefined)).toHaveLength(again.length);
+  });
+});
 
 describe('a drill that goes as planned', async () => {
   const staged = await stage(SCENARIO);
@@ -89,8 +109,8 @@ describe('a drill that goes as planned', async () => {
     const seen = staged.lab.seen.filter(({ fields }) => 'CF-Connecting-IP' in fields);
     expect(new Set(seen.map(({ target }) => target))).toEqual(new Set([1, 2, 3, 4, 5].map((page) => `/?page=${page}`)));
     expect(seen[0]!.fields).toMatchObject({ 'Drill-Bytes': '92516', 'Drill-Text': '1' });
-    // A country would move the client to a point of it, away from its PoP.
-    expect(seen[0]!.fields).not.toHaveProperty('CF-IPCountry');
+    for (const { fields, endpoint } of seen)
+      expect(fields['CF-IPCountry']).toBe(endpoint.port === 10_000 ? 'GB' : 'US');
   });
 
   it('waits for steady state before and after, rolls back once, and passes', () => {
@@ -125,6 +145,12 @@ describe('a DNS-only balancer', async () => {
     expect(last).toBeLessThan(report.startUs + 14.6e6);
     const [outage] = report.budget.outages;
     expect(outage!.parts.map(({ part }) => part)).toContain('dns_cache');
+  });
+
+  it('a refusal takes a round trip, as from a machine that is far away', () => {
+    const failed = requests(staged.trace).filter(({ cause }) => cause === 'origin_refused');
+    expect(failed.length).toBeGreaterThan(10);
+    for (const { wire } of failed) expect(wire!.end_us - wire!.sent_us).toBe(1_000 + ROUND_TRIP_US);
   });
 
   it('asks the server once per resolver and TTL, not once per request', () => {

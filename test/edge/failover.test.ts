@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { AttemptFault } from '../../src/edge/retry.ts';
+import type { AttemptFault } from '../../src/core/attempt-fault.ts';
 import { PureEdge, shop, where } from './support.ts';
 
 const STATUS: readonly (readonly [AttemptFault, number, string])[] = [

@@ -153,6 +153,17 @@ describe('LB-227 loops and forgeries: error 1000', () => {
     expect(edge.ask(['CDN-Loop: cloudflare', 'CF-Connecting-IP: 203.0.113.9'], { client }).answer?.status).toBe(403);
   });
 
+  test('an edge that was given its PoP is that PoP for everybody, whatever country is told', () => {
+    const edge = new PureEdge(shop(), { pop: 'LHR', onePop: true });
+    for (const country of ['US', 'GB', 'JP']) {
+      const { flight } = edge.ask([`CF-IPCountry: ${country}`], { client: edge.client('127.0.0.1') });
+      expect(flight.place).toMatchObject({ country, location: { pop: 'LHR', country: 'GB' } });
+      expect(
+        sent(edge.ask([`CF-IPCountry: ${country}`], { client: edge.client('127.0.0.1') })).get('cf-ipcountry'),
+      ).toEqual([country]);
+    }
+  });
+
   test('the next request of the same connection stands for itself', () => {
     const edge = new PureEdge(shop());
     const client = edge.client('127.0.0.1');

@@ -10,7 +10,7 @@ import { EdgeConfig } from '../../src/edge/edge-config.ts';
 import type { EdgeAnswer, Flight } from '../../src/edge/flight.ts';
 import { attemptFailed, handleRequest, settle } from '../../src/edge/handle-request.ts';
 import { ClientDirectory } from '../../src/edge/identify-client.ts';
-import type { AttemptFault } from '../../src/edge/retry.ts';
+import type { AttemptFault } from '../../src/core/attempt-fault.ts';
 import { Locator } from '../../src/geo/locate.ts';
 import { RequestHead } from '../../src/http1/head.ts';
 import { REQUEST_LIMITS } from '../../src/http1/limits.ts';
@@ -36,7 +36,12 @@ export class PureEdge {
 
   constructor(
     config: object,
-    options: { readonly own?: readonly string[]; readonly trust?: readonly string[]; readonly pop?: string } = {},
+    options: {
+      readonly own?: readonly string[];
+      readonly trust?: readonly string[];
+      readonly pop?: string;
+      readonly onePop?: boolean;
+    } = {},
   ) {
     const { model, findings } = parseConfig({ version: 1, ...config });
     if (model === undefined) throw new Error(findings.map((each) => each.message).join('; '));
@@ -73,7 +78,7 @@ export class PureEdge {
     const zero = (): number => 0;
     this.edge = new Edge(
       {
-        clients: new ClientDirectory(new Locator({ defaultPop: options.pop ?? 'LHR' }), options.trust),
+        clients: new ClientDirectory(new Locator({ defaultPop: options.pop ?? 'LHR' }), options.trust, options.onePop),
         load: { begin: ({ label }) => add(label, 1), end: ({ label }) => add(label, -1) },
         names: { resolves: (host) => !this.lost.has(host), failed: (host) => this.lost.add(host) },
         random: seededRandom(1),

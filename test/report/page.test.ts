@@ -15,6 +15,7 @@ import { escapeText, html, inlineJson, trusted } from '../../src/report/markup.t
 import { renderHtml } from '../../src/report/page.ts';
 import { stepsOf } from '../../src/report/steps.ts';
 import { checkedSample } from './checked-sample.ts';
+import { drilledSample } from './drilled-sample.ts';
 import { sampleReport } from './sample.ts';
 
 const EVIL = `</script><script>window.evil=1</script><img src=x onerror="window.evil=2">'"&`;
@@ -129,6 +130,7 @@ describe.skipIf(CHROMIUM === undefined)('report.html in a browser, from disk', (
     );
     writeFileSync(join(folder, 'empty.html'), await renderHtml(sampleReport({ minutes: 0 })));
     writeFileSync(join(folder, 'hostile.html'), await renderHtml(hostile()));
+    writeFileSync(join(folder, 'drill.html'), await renderHtml(drilledSample));
     browser = await chromium.launch({
       executablePath: CHROMIUM!,
       args: [
@@ -161,7 +163,7 @@ describe.skipIf(CHROMIUM === undefined)('report.html in a browser, from disk', (
     page.on('console', (message) => complaints.push(message.text()));
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('request', (request) => {
-      if (request.url() !== pathToFileURL(join(folder, `${name}.html`)).href)
+      if (request.url().replace(/#.*$/, '') !== pathToFileURL(join(folder, `${name}.html`)).href)
         complaints.push(`asked for ${request.url()}`);
     });
     await page.goto(pathToFileURL(join(folder, `${name}.html`)).href);
@@ -170,13 +172,16 @@ describe.skipIf(CHROMIUM === undefined)('report.html in a browser, from disk', (
 
   const background = (page: Page): Promise<string> => page.evaluate('getComputedStyle(document.body).backgroundColor');
 
-  it.each(['sample', 'quiet', 'empty', 'hostile'])('%s opens without a complaint or a request', async (name) => {
-    const { page, complaints } = await open(name);
-    expect(await page.locator('h1').count()).toBe(1);
-    expect(complaints).toEqual([]);
-    expect(await page.evaluate('window.evil')).toBeUndefined();
-    await page.context().close();
-  });
+  it.each(['sample', 'quiet', 'empty', 'hostile', 'drill'])(
+    '%s opens without a complaint or a request',
+    async (name) => {
+      const { page, complaints } = await open(name);
+      expect(await page.locator('h1').count()).toBe(1);
+      expect(complaints).toEqual([]);
+      expect(await page.evaluate('window.evil')).toBeUndefined();
+      await page.context().close();
+    },
+  );
 
   it('the time moves by keyboard, and everything follows', async () => {
     const { page, complaints } = await open('sample');
@@ -241,9 +246,48 @@ describe.skipIf(CHROMIUM === undefined)('report.html in a browser, from disk', (
     await light.page.context().close();
   });
 
-  it.each([1_200, 768, 390, 320])('is not wider than a screen of %i points', async (width) => {
-    const { page } = await open('sample', { viewport: { width, height: 800 } });
+  it.each([
+    ['sample', 1_200],
+    ['sample', 768],
+    ['sample', 390],
+    ['sample', 320],
+    ['drill', 1_200],
+    ['drill', 390],
+    ['drill', 320],
+  ])('%s is not wider than a screen of %i points', async (name, width) => {
+    const { page } = await open(name, { viewport: { width, height: 800 } });
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+    await page.context().close();
+  });
+
+  it('a cause of failures leads to the story of its first request, which opens and is in sight', async () => {
+    const { page, complaints } = await open('drill');
+    const story = page.locator('#failed-4711');
+    const summary = page.locator('details.failed', { has: story }).locator('summary');
+    expect(await story.isVisible()).toBe(false);
+    await page.locator('#fidelity').getByRole('link', { name: 'origin_refused' }).click();
+    expect(await story.isVisible()).toBe(true);
+    for (const part of [story, summary]) {
+      const box = (await part.boundingBox())!;
+      expect(box.y).toBeGreaterThanOrEqual(0);
+      expect(box.y + box.height).toBeLessThanOrEqual(900);
+    }
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it.each([1_200, 400])('on a screen of %i points a drill reads without a letter a line', async (width) => {
+    const { page } = await open('drill', { viewport: { width, height: 800 } });
+    await page.locator('details.failed summary').first().click();
+    // Sentences use the width of their card, names of a story's lines are on one line, figures are seen without scrolling.
+    const sentence = (await page.locator('#fidelity .sentences li').first().boundingBox())!;
+    expect(sentence.width).toBeGreaterThan(Math.min(width, 1_000) * 0.7);
+    const heights = await page
+      .locator('.told dt')
+      .evaluateAll((terms) => terms.map((term) => term.getBoundingClientRect().height));
+    expect(Math.max(...heights)).toBeLessThan(32);
+    const measured = (await page.locator('.compared tbody tr').first().locator('td').nth(1).boundingBox())!;
+    expect(measured.x + measured.width).toBeLessThanOrEqual(width);
     await page.context().close();
   });
 
@@ -262,11 +306,14 @@ describe.skipIf(CHROMIUM === undefined)('report.html in a browser, from disk', (
     ['dark', 'sample', '44'],
     ['light', 'quiet', ''],
     ['light', 'empty', ''],
+    ['light', 'drill', ''],
+    ['dark', 'drill', ''],
   ] as const)(
     'axe finds nothing wrong (%s, %s, step %j)',
     async (colorScheme, name, step) => {
       const { page } = await open(name, { colorScheme });
       if (step !== '') await page.locator('#at').fill(step);
+      if (name === 'drill') await page.locator('details.failed summary').first().click();
       const { violations } = await new AxeBuilder({ page }).analyze();
       expect(violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0]?.html}`)).toEqual([]);
       await page.context().close();

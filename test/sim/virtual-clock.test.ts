@@ -35,4 +35,15 @@ describe('virtual time', () => {
     clock.runUntil(micros(55));
     expect([runs, clock.now()]).toEqual([5, 55]);
   });
+
+  it('a cancelled timer before that moment does not bring a later one forward', () => {
+    const clock = new VirtualClock(micros(0));
+    const seen: number[] = [];
+    clock.cancel(clock.at(micros(10), () => seen.push(-1)));
+    clock.at(micros(100), () => seen.push(clock.now()));
+    clock.runUntil(micros(50));
+    expect([seen, clock.now()]).toEqual([[], 50]);
+    clock.runUntil(micros(100));
+    expect(seen).toEqual([100]);
+  });
 });

@@ -12,9 +12,9 @@ import type { RequestHead, ResponseHead } from '../../http1/head.ts';
 import type { ResponseEdit } from '../../http1/write-head.ts';
 import { accessLine, emptyAccessEntry } from '../../live/access-log.ts';
 import type { LineFile } from '../../live/line-file.ts';
+import type { AttemptFailure } from '../../core/attempt-fault.ts';
 import type {
   Attempt,
-  AttemptFailure,
   ClientInfo,
   ExchangeReport,
   LocalAnswer,
@@ -73,6 +73,7 @@ export class EdgeBrain implements ProxyBrain<Flight> {
     const next = attemptFailed(this.#edge, flight, failure, this.#now());
     if (next.kind !== 'answer') {
       this.#counters.attempted(flight.target!);
+      if (flight.target !== from) (flight.tried ??= []).push(`${from.label} ${flight.error ?? 0}`);
       if (flight.failedOver && !failovers) {
         this.#counters.failedOver(flight);
         this.#onFailover(flight, from.label, flight.error);
@@ -169,6 +170,7 @@ export class EdgeBrain implements ProxyBrain<Flight> {
     entry.origin = target?.originName ?? '';
     entry.originStatus = flight?.originStatus ?? 0;
     entry.attempts = flight?.attempts ?? 0;
+    entry.tried = flight?.tried;
     entry.error = report.outcome === 'local' ? (flight?.error ?? 0) : 0;
     const decision = flight?.decision;
     entry.because = decision?.because ?? '';

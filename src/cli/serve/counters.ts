@@ -6,7 +6,7 @@ import type { AffinityOutcome } from '../../core/decision.ts';
 import type { Model } from '../../core/model.ts';
 import type { OriginTarget } from '../../edge/attempts.ts';
 import type { Flight } from '../../edge/flight.ts';
-import { ATTEMPT_FAULTS, type AttemptFault } from '../../edge/retry.ts';
+import { ATTEMPT_FAULTS, type AttemptFault } from '../../core/attempt-fault.ts';
 import { CounterTable, type Family, type HistogramFamily } from '../../live/counter-table.ts';
 import type { ExchangeReport } from '../../live/proxy/brain.ts';
 import { LINK_FAMILIES } from './link-metrics.ts';

@@ -16,6 +16,8 @@ export interface Groundwork {
   readonly folder: string;
   readonly originCa: readonly string[];
   readonly locator: Locator;
+  /** Every client is at the locator's default PoP: it was named, and no file places anybody elsewhere. */
+  readonly onePop: boolean;
 }
 
 /** Reads what must be read before anything runs; every problem at once. */
@@ -59,6 +61,7 @@ export async function layGround(
       cookieSecret: secret,
       folder,
       originCa,
+      onePop: options.popGiven && database === undefined,
       locator: new Locator({ defaultPop: options.pop, ...(database === undefined ? {} : { database }) }),
     },
   };

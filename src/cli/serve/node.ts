@@ -36,6 +36,8 @@ export interface NodeOptions {
   readonly health: HealthView;
   readonly random: Random;
   readonly locator: Locator;
+  /** As `Groundwork.onePop`. */
+  readonly onePop: boolean;
   readonly trustProxies: readonly string[];
   readonly cookieSecret: string;
   readonly attempts: Omit<AttemptOptions, 'ownAddresses' | 'railguns'>;
@@ -71,7 +73,7 @@ export class EdgeNode {
     this.clock = options.clock;
     this.#key = createHash('sha256').update(options.cookieSecret).digest();
     const ports = {
-      clients: new ClientDirectory(options.locator, options.trustProxies),
+      clients: new ClientDirectory(options.locator, options.trustProxies, options.onePop),
       load: this.load,
       names: this.names,
       random: options.random,

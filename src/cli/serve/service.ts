@@ -316,6 +316,7 @@ async function assemble(parts: {
     health: health.board,
     random: seededRandom(ground.seed),
     locator: ground.locator,
+    onePop: ground.onePop,
     trustProxies: options.trustProxies,
     cookieSecret: ground.cookieSecret,
     attempts: { originTls: options.originTls, originCa: ground.originCa },

@@ -120,6 +120,7 @@ class Worker {
       health: board,
       random: seededRandom(`${ground.seed}/${process.pid}`),
       locator: ground.locator,
+      onePop: ground.onePop,
       trustProxies: options.trustProxies,
       cookieSecret: ground.cookieSecret,
       attempts: { originTls: options.originTls, originCa: ground.originCa },

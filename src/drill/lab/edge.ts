@@ -246,6 +246,7 @@ function recordOf(line: string, pop: string): EdgeRecord | undefined {
     affinity: text('affinity'),
     fallback: value['fallback'] === true,
     attempts: number('attempts'),
+    tried: Array.isArray(value['tried']) ? value['tried'].map(String) : [],
     outcome: text('outcome'),
     error: number('error'),
   };

@@ -2,10 +2,10 @@
  * What a lab for this scenario would take, and why it cannot be had: pure, so that `--dry-run` and every refusal cost no process. The
  * limits are those of one machine with a few cores; a scenario that is larger is for the replay.
  */
-import type { Model, Origin, Pool } from '../../core/model.ts';
+import type { Model } from '../../core/model.ts';
 import type { ReplayInput } from '../../replay/load.ts';
-import { DEFAULT_ORIGIN, type Scenario, type World } from '../../replay/scenario.ts';
-import type { OriginTraits } from '../../sim/origin.ts';
+import { originsNamed } from '../../replay/named-origins.ts';
+import type { Scenario } from '../../replay/scenario.ts';
 import { type Endpoint, LabError, type LabPlan, type PlannedOrigin } from '../lab.ts';
 import { connects } from './listeners.ts';
 import { type Machine, thisMachine } from './machine.ts';
@@ -75,10 +75,7 @@ export function makePlan(input: ReplayInput, externals: ReadonlyMap<number, Endp
     reasons.push(`the configuration has ${origins.length} origins, and a lab starts at most ${MOST_ORIGINS}`);
   const linked = usesLink(model);
   const { listeners, stores, l4 } = linked ? linkParts(scenario, machine, reasons, notes) : NO_LINK;
-  reasons.push(
-    ...faultReasons(scenario, origins, { linked, machine, tls: usesTls(scenario) }),
-    ...monitorReasons(model),
-  );
+  reasons.push(...faultReasons(input, origins, { linked, machine, tls: usesTls(scenario) }), ...monitorReasons(model));
   if (machine.platform !== 'linux')
     notes.push(
       'Relays listen at 127.77.x.y: where loopback has only 127.0.0.1, add those addresses first (sudo ifconfig lo0 alias …).',
@@ -189,7 +186,7 @@ function plannedOrigins(model: Model, externals: ReadonlyMap<number, Endpoint>):
 }
 
 function faultReasons(
-  scenario: Scenario,
+  { scenario, model }: ReplayInput,
   origins: readonly PlannedOrigin[],
   facts: { readonly linked: boolean; readonly machine: Machine; readonly tls: boolean },
 ): readonly string[] {
@@ -207,7 +204,7 @@ function faultReasons(
         return [`${at}there is no edge at ${target.name}: the lab has ${pops.join(', ')}`];
     }
     if (target.kind !== 'pool' && target.kind !== 'origin') return [];
-    const struck = origins.filter((origin) => isStruck(origin, target));
+    const struck = originsNamed(model, target).flatMap((number) => origins[number] ?? []);
     if (facts.tls && facts.linked)
       return [`${at}"tls_expired" and a railgun in one lab are not built: drill them apart`];
     const stranger = struck.find((origin) => origin.external !== undefined);
@@ -218,13 +215,6 @@ function faultReasons(
   });
 }
 
-/** As `SimWorld.originsOf`; ids only, since a plan has no others. */
-function isStruck(origin: PlannedOrigin, target: { readonly kind: string; readonly name: string }): boolean {
-  const [first, second] = target.name.split('/');
-  if (target.kind === 'pool') return target.name === 'all' || origin.pool === first;
-  return second === undefined ? origin.origin === first : origin.pool === first && origin.origin === second;
-}
-
 function monitorReasons(model: Model): readonly string[] {
   return model.monitors.flatMap((monitor) =>
     monitor.type === 'udp_icmp' || monitor.type === 'icmp_ping' || monitor.type === 'smtp'
@@ -232,16 +222,5 @@ function monitorReasons(model: Model): readonly string[] {
           `the monitor "${monitor.id}" is of type ${monitor.type}, and a lab's origins speak HTTP: use http, https or tcp`,
         ]
       : [],
-  );
-}
-
-/** As the replay looks them up (`replay/sim-world.ts`). */
-export function traitsOf(world: World, pool: Pool, origin: Origin): OriginTraits {
-  return (
-    world.origins.get(`${pool.name}/${origin.name}`) ??
-    world.origins.get(`${pool.id}/${origin.name}`) ??
-    world.origins.get(origin.name) ??
-    world.origins.get('*') ??
-    DEFAULT_ORIGIN
   );
 }

@@ -9,6 +9,7 @@
  * Heads are views that are only good during the call; take out what must live longer.
  */
 import type { ConnectionOptions } from 'node:tls';
+import type { AttemptFailure } from '../../core/attempt-fault.ts';
 import type { MessageFault } from '../../http1/faults.ts';
 import type { FieldSet } from '../../http1/field-set.ts';
 import type { RequestHead, ResponseHead } from '../../http1/head.ts';
@@ -61,35 +62,6 @@ export interface LocalAnswer {
   /** Lines made by `fieldLine`. */
   readonly fields: string;
   readonly body: string | Uint8Array;
-}
-
-export type AttemptFaultKind =
-  /** Before anything was sent. */
-  | 'refused'
-  | 'connect_timeout'
-  | 'unreachable'
-  | 'dns'
-  | 'tls_handshake'
-  | 'tls_certificate'
-  /** Too many connections to this origin already. */
-  | 'overloaded'
-  /** The plan names a transport that nobody has plugged in, or one that cannot serve now. */
-  | 'unavailable'
-  /** After the request, or a part of it, was sent. */
-  | 'reset'
-  | 'empty'
-  | 'malformed'
-  | 'read_timeout'
-  | 'write_timeout'
-  /** The connection to another end of ours, which had taken the request, broke: what came of it nobody knows. */
-  | 'link_lost';
-
-export interface AttemptFailure {
-  readonly kind: AttemptFaultKind;
-  /** For people and logs: an errno, a TLS code, a message fault. */
-  readonly detail: string;
-  /** Whether the engine could send the request again: nothing was sent, or it is idempotent and its body unread. */
-  readonly mayRetry: boolean;
 }
 
 export type Outcome =

@@ -1,8 +1,8 @@
 /** Why a connection to an origin could not be made, from Node's error codes to the kinds of fault that spec 6.2 tells apart. */
-import type { AttemptFaultKind } from './brain.ts';
+import type { AttemptFault } from '../../core/attempt-fault.ts';
 
 /** For errors before the TCP connection stands. */
-export function connectFault(code: string): AttemptFaultKind {
+export function connectFault(code: string): AttemptFault {
   switch (code) {
     case 'ECONNREFUSED':
       return 'refused';

@@ -19,7 +19,8 @@ import {
   writeResponseHead,
   writeSwitchingHead,
 } from '../../http1/write-head.ts';
-import type { Attempt, AttemptFaultKind, ClientInfo, ExchangeReport, LocalAnswer, Outcome, Plan } from './brain.ts';
+import type { AttemptFault } from '../../core/attempt-fault.ts';
+import type { Attempt, ClientInfo, ExchangeReport, LocalAnswer, Outcome, Plan } from './brain.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { ProxyEngine } from './engine.ts';
 import { answerHead, bareAnswer, MAX_FORWARDS_ZERO, METHOD_REFUSED, OUR_MISTAKE, OVERLOADED } from './local-answer.ts';
@@ -333,7 +334,7 @@ export class Exchange implements LegSink, ExchangeReport {
     this.#finish('completed');
   }
 
-  legFault(kind: AttemptFaultKind, detail: string, sawAnswer: boolean): void {
+  legFault(kind: AttemptFault, detail: string, sawAnswer: boolean): void {
     const stale = this.#leg?.reused === true && !sawAnswer && !this.#retriedStale;
     this.#leg = undefined;
     if (this.tunnel) {
@@ -359,7 +360,7 @@ export class Exchange implements LegSink, ExchangeReport {
   // ---- inside ------------------------------------------------------------------------------------------------------
 
   /** After a fault that the client knows nothing of: once more on a fresh connection, or as the brain says. */
-  #again(stale: boolean, kind: AttemptFaultKind, detail: string): void {
+  #again(stale: boolean, kind: AttemptFault, detail: string): void {
     if (stale && (kind === 'reset' || kind === 'empty') && this.#mayRetry() && this.#attempt !== undefined) {
       this.#retriedStale = true;
       this.#start(this.#attempt, true);
@@ -447,7 +448,7 @@ export class Exchange implements LegSink, ExchangeReport {
     return !this.#begun || (!this.#bodySent && IDEMPOTENT.has(this.head.method));
   }
 
-  #failed(kind: AttemptFaultKind, detail: string): void {
+  #failed(kind: AttemptFault, detail: string): void {
     const plan = this.#plan;
     assert(plan !== undefined, 'an attempt belongs to a plan');
     // A transport that cannot serve has sent nothing, whatever it was handed.

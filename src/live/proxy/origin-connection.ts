@@ -17,7 +17,8 @@ import { RESPONSE_LIMITS } from '../../http1/limits.ts';
 import { ResponseReader, type ResponseSink } from '../../http1/response-reader.ts';
 import { type RequestEdit, writeRequestHead } from '../../http1/write-head.ts';
 import { WheelTimer } from '../timer-wheel.ts';
-import type { AttemptFaultKind, Http1Attempt } from './brain.ts';
+import type { AttemptFault } from '../../core/attempt-fault.ts';
+import type { Http1Attempt } from './brain.ts';
 import { connectFault, isCertificateFault } from './connect-faults.ts';
 import { HEADROOM_BYTES } from './limits.ts';
 import type { OriginPool, OriginSlot } from './origin-pool.ts';
@@ -325,7 +326,7 @@ export class OriginConnection implements OriginLeg, ResponseSink {
     this.#fail(connectFault(code), code);
   }
 
-  #fail(kind: AttemptFaultKind, detail: string): void {
+  #fail(kind: AttemptFault, detail: string): void {
     if (this.#phase === 'closed') return;
     const sink = this.#sink;
     const begun = this.#phase === 'busy' && this.#reader.begun;

@@ -9,7 +9,8 @@
  */
 import type { RequestHead, ResponseHead } from '../../http1/head.ts';
 import type { RequestEdit } from '../../http1/write-head.ts';
-import type { Attempt, AttemptFaultKind } from './brain.ts';
+import type { AttemptFault } from '../../core/attempt-fault.ts';
+import type { Attempt } from './brain.ts';
 
 /** How the body of an answer is delimited as the leg hands it over. */
 export type LegBody =
@@ -39,7 +40,7 @@ export interface LegSink {
   /** `trailers` as in `BodyReader.trailers`. The leg is already free of this exchange. */
   legEnd(trailers: string | undefined): void;
   /** The leg is dead. `sawAnswer`: some byte of an answer had come. */
-  legFault(kind: AttemptFaultKind, detail: string, sawAnswer: boolean): void;
+  legFault(kind: AttemptFault, detail: string, sawAnswer: boolean): void;
   legDrained(): void;
   /** In a tunnel: the origin has ended its side. */
   legTunnelEnd(): void;
@@ -68,9 +69,7 @@ export interface OriginLeg {
   abort(): void;
 }
 
-export type LegResult =
-  | OriginLeg
-  | { readonly kind: 'fault'; readonly fault: AttemptFaultKind; readonly detail: string };
+export type LegResult = OriginLeg | { readonly kind: 'fault'; readonly fault: AttemptFault; readonly detail: string };
 
 export interface OriginTransport {
   /** `fresh`: not one from a pool. */

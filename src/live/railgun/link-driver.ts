@@ -23,7 +23,7 @@ import { LaneSocket, exporterOf } from './lane-socket.ts';
 import { LinkCounts } from './link-counts.ts';
 import { timedCodec } from './timed-codec.ts';
 import { type PageStore, isThere, lookUp } from './page-store.ts';
-import { Waker } from './waker.ts';
+import { Waker } from '../../core/waker.ts';
 
 export interface LinkOptions {
   /** Where lanes are opened: listener, or the balancer in front of it. A name is resolved anew for each lane. */

@@ -12,7 +12,8 @@ import { type RequestEdit, writeRequestHead } from '../../http1/write-head.ts';
 import { DirectReason, formatCfRailgun } from '../../railgun/cf-railgun.ts';
 import { type Fault, faultCode, mayRetry } from '../../railgun/faults.ts';
 import type { HeadLine } from '../../railgun/head.ts';
-import type { AttemptFaultKind } from '../proxy/brain.ts';
+import type { AttemptFault } from '../../core/attempt-fault.ts';
+
 import type { LegSink, OriginLeg } from '../proxy/transport.ts';
 import type { EventOf, LinkDriver, LinkSink } from './link-driver.ts';
 
@@ -216,7 +217,7 @@ export class LinkLeg implements OriginLeg, LinkSink {
     if (bytes > 0 && this.#at !== undefined) this.#driver.consumed(this.#at.lane, this.#at.stream, bytes);
   }
 
-  #fault(kind: AttemptFaultKind, detail: string, sawAnswer: boolean): void {
+  #fault(kind: AttemptFault, detail: string, sawAnswer: boolean): void {
     const sink = this.#sink;
     this.#sink = undefined;
     this.#release();
@@ -228,7 +229,7 @@ export class LinkLeg implements OriginLeg, LinkSink {
  * What a fault of the link is to the edge. `unavailable`: nobody acted on the request, so it goes direct; `link_lost`: handed over,
  * and only the link could have known its fate (RG-012); the rest is the origin's own doing, seen from the listener.
  */
-export function attemptFault(fault: Fault, method: string, options: LegOptions): AttemptFaultKind {
+export function attemptFault(fault: Fault, method: string, options: LegOptions): AttemptFault {
   switch (fault.kind) {
     case 'origin_connect_timeout':
       return 'connect_timeout';

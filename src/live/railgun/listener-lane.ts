@@ -18,7 +18,7 @@ import type { LanConnection, LanSink } from './lan-connection.ts';
 import type { LanPool } from './lan-pool.ts';
 import { LaneSocket } from './lane-socket.ts';
 import { type PageStore, isThere, lookUp } from './page-store.ts';
-import { Waker } from './waker.ts';
+import { Waker } from '../../core/waker.ts';
 
 /** What all lanes of a listener share. */
 export interface LaneHost {

@@ -19,7 +19,7 @@ import type { CodecMemo } from './codec-memo.ts';
 import type { Connection } from './connection.ts';
 import type { OriginAnswerTo } from './origin-answers.ts';
 import type { StoreClient } from './page-store.ts';
-import { Waker } from './waker.ts';
+import { Waker } from '../../core/waker.ts';
 
 /** `lan.timeout` of the manual. */
 export const LAN_TIMEOUT_US = 30 * US_PER_SECOND;

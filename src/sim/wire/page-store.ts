@@ -107,7 +107,7 @@ export class StoreClient {
   readonly #nodes: readonly StoreNode[];
   readonly #states: readonly SimStoreNode[];
   readonly #scores: number[];
-  readonly #restUntil: number[];
+  readonly #resting: boolean[];
   /** How long the next rest of each node is, and how often it answered in a row. */
   readonly #restUs: number[];
   readonly #answers: number[];
@@ -118,7 +118,7 @@ export class StoreClient {
     this.#nodes = nodes;
     this.#states = states;
     this.#scores = nodes.map(() => 0);
-    this.#restUntil = nodes.map(() => 0);
+    this.#resting = nodes.map(() => false);
     this.#restUs = nodes.map(() => FIRST_REST_US);
     this.#answers = nodes.map(() => 0);
   }
@@ -158,21 +158,22 @@ export class StoreClient {
     return home >= 0 ? home : homeOf(hash, this.#nodes.length, () => true);
   }
 
-  /** A node that is back is found by the probe that ends its rest; no request is spent on finding out. */
   #rests(node: number): boolean {
-    const until = this.#restUntil[node]!;
-    if (until === 0) return false;
-    const now = this.#scheduler.now();
-    // Probes go on whether anybody asks or not.
-    for (let over = until; over <= now; over = this.#restUntil[node]!) {
-      const back = this.#states[node]!.state === 'up';
-      this.#restUntil[node] = back ? 0 : over + this.#nextRestUs(node);
-      if (!back) continue;
+    return this.#resting[node]!;
+  }
+
+  /** A node that is back is found by the probe that ends its rest; no request is spent on finding out. */
+  #rest(node: number): void {
+    this.#resting[node] = true;
+    const restUs = this.#restUs[node]!;
+    this.#restUs[node] = Math.min(MAX_REST_US, restUs * 2);
+    this.#later(restUs, () => {
+      if (this.#states[node]!.state !== 'up') return this.#rest(node);
+      this.#resting[node] = false;
       this.#scores[node] = 0;
       this.#answers[node] = 0;
-      return false;
-    }
-    return true;
+      return undefined;
+    });
   }
 
   #othersServe(node: number): boolean {
@@ -188,15 +189,8 @@ export class StoreClient {
     }
     this.#answers[node] = 0;
     this.#scores[node]! += 1;
-    if (this.#scores[node]! < FAILURES) return false;
-    this.#restUntil[node] = this.#scheduler.now() + this.#nextRestUs(node);
+    if (this.#scores[node]! >= FAILURES && !this.#resting[node]!) this.#rest(node);
     return false;
-  }
-
-  #nextRestUs(node: number): number {
-    const rest = this.#restUs[node]!;
-    this.#restUs[node] = Math.min(MAX_REST_US, rest * 2);
-    return rest;
   }
 
   #later(spanUs: number, run: () => void): void {

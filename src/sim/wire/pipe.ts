@@ -7,7 +7,8 @@
  *
  * The windows are those of the live WAN relay (live/wan-relay): 10 segments at first, a byte more for each byte acknowledged, small
  * again after a pause. Segments exist only as a unit of loss: a lost one delays what it carried, and all behind it, by a retransmission.
- * Bytes are those that are handed in: no TCP, IP or TLS overhead, exactly what the live edge counts.
+ * Bytes that take time are those that are handed in: no TCP, IP or TLS overhead. `sent` counts them with TLS's records around them, as
+ * a relay on the way would see them.
  */
 import type { Scheduler } from '../../core/ports.ts';
 import type { Random } from '../../core/random.ts';
@@ -23,6 +24,9 @@ const RETRANSMISSION_US = 200 * US_PER_MS;
 const MAX_RETRANSMISSION_US = 120 * US_PER_SECOND;
 /** A window that was not used for this long, or two round trips, is the initial one again (RFC 5681 4.1). */
 export const IDLE_WINDOW_US = RETRANSMISSION_US;
+/** RFC 8446 5.2: header, content type and tag around at most this much. */
+const RECORD_OVERHEAD = 5 + 1 + 16;
+const RECORD_BYTES = 16_384;
 /** Most that is put on a line at once, so that connections take turns on it. */
 const PIECE_BYTES = INITIAL_WINDOW_BYTES;
 
@@ -79,7 +83,7 @@ export class Pipe {
   #wakesAt = Number.POSITIVE_INFINITY;
   #held = false;
   #dead = false;
-  /** Handed in since it was made. */
+  /** Handed in since it was made, in TLS 1.3 records. */
   sent = 0;
 
   constructor(way: PipeWay, end: PipeEnd) {
@@ -94,7 +98,7 @@ export class Pipe {
 
   send(bytes: Uint8Array): void {
     if (this.#dead || this.#closing) return;
-    this.sent += bytes.length;
+    this.sent += bytes.length + RECORD_OVERHEAD * Math.ceil(bytes.length / RECORD_BYTES);
     this.#queue.push(bytes);
     this.#queued += bytes.length;
     this.#pump();

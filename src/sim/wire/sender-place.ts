@@ -19,7 +19,7 @@ import { type SimBody, bodyHas } from '../bodies.ts';
 import type { Connection } from './connection.ts';
 import type { PageAsked } from './origin-answers.ts';
 import type { StoreClient } from './page-store.ts';
-import { Waker } from './waker.ts';
+import { Waker } from '../../core/waker.ts';
 
 export interface PlaceOptions {
   readonly scheduler: Scheduler;

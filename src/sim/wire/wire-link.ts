@@ -8,7 +8,7 @@
  *
  * Faults reach it through the same estate, link state and origins as at flow fidelity (`railgun-model.ts`); time is the run's own queue.
  * What is counted: `wanBytes` of an answer are its body bytes on the lane (DATA and what comes with RESPONSE), as in `Cf-Railgun` and in
- * the live edge's metrics; `laneBytes` are all bytes of rgx/1 in both directions, TLS and TCP not counted, as the live edge's too.
+ * the live edge's metrics; `laneBytes` are all bytes of rgx/1 in both directions in their TLS records, handshakes and TCP not counted.
  */
 import { unreachable } from '../../core/assert.ts';
 import { hash } from 'node:crypto';

@@ -4,9 +4,9 @@
  */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { fieldLine } from '../../../src/http1/field-set.ts';
+import type { AttemptFailure } from '../../../src/core/attempt-fault.ts';
 import type {
   Attempt,
-  AttemptFailure,
   ExchangeReport,
   Http1Attempt,
   LocalAnswer,

@@ -15,14 +15,8 @@ import { seededRandom } from '../../../src/core/random.ts';
 import { fieldLine } from '../../../src/http1/field-set.ts';
 import { RealClock } from '../../../src/live/clock.ts';
 import { DeltaPool } from '../../../src/live/delta-worker.ts';
-import type {
-  Attempt,
-  AttemptFailure,
-  Http1Attempt,
-  LocalAnswer,
-  Plan,
-  ProxyBrain,
-} from '../../../src/live/proxy/brain.ts';
+import type { AttemptFailure } from '../../../src/core/attempt-fault.ts';
+import type { Attempt, Http1Attempt, LocalAnswer, Plan, ProxyBrain } from '../../../src/live/proxy/brain.ts';
 import { ProxyEngine } from '../../../src/live/proxy/engine.ts';
 import { bareAnswer } from '../../../src/live/proxy/local-answer.ts';
 import { Resolver, systemLookup } from '../../../src/live/proxy/resolver.ts';

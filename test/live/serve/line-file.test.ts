@@ -71,11 +71,13 @@ test('a line is JSON whatever the client sent, and the replay reads it back', as
     endUs: 1_772_366_400_123_999,
     status: 200,
     responseBytes: 1_234,
+    tried: ['eu/"1", and 521', 'eu/eu-2 522'],
   };
   const line = accessLine(entry);
   expect(JSON.parse(line)).toMatchObject({
     ClientRequestURI: entry.target,
     EdgeStartTimestamp: 1_772_366_400_123_456_000,
+    tried: entry.tried,
   });
   const log = readAccessLog(
     (async function* () {

@@ -267,6 +267,14 @@ describe('a killed origin', () => {
     const moved = await ask(at, { headers: { ...www, cookie } });
     expect(moved).toMatchObject({ status: 200, body: other.name });
     expect(String(moved.headers['set-cookie'])).toContain('__cflb=');
+    const ray = String(moved.headers['cf-ray']).split('-')[0];
+    const line = await until(
+      () => Promise.resolve(lines().find((each) => each['RayID'] === ray)),
+      (found) => found !== undefined,
+    );
+    expect(line).toMatchObject({ pool: 'a', origin: other.name, attempts: 2, tried: [`a/${pinned.name} 521`] });
+    // Nothing is written where nothing was tried before.
+    expect(lines().filter((each) => 'tried' in each)).toHaveLength(1);
     const text = await readUntil(await events, /event: failover[\s\S]*event: health[\s\S]*"to":"unhealthy"/);
     expect(text).toContain(`"from":"a/${pinned.name}"`);
     stream.abort();

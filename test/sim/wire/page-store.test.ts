@@ -64,6 +64,24 @@ describe('simulated stores of page versions', () => {
     expect([bed.get('a'), bed.set('a')]).toEqual(['down', false]);
   });
 
+  it('a dead node is probed at doubled distances, so a short absence is noticed soon and a long one within two seconds', () => {
+    for (const [awayMs, noticedMs] of [
+      [100, 175],
+      [1_000, 1_575],
+      [60_000, 61_175],
+    ] as const) {
+      const bed = new Bed(1);
+      bed.states[0]!.state = 'gone';
+      for (const key of ['a', 'b', 'c']) expect(bed.get(key)).toBe('down');
+      bed.wait(awayMs);
+      bed.states[0]!.state = 'up';
+      bed.wait(noticedMs - awayMs - 1);
+      expect(bed.get('a')).toBe('down');
+      bed.wait(2);
+      expect(bed.get('a')).toBe('miss');
+    }
+  });
+
   it('RG-055 a frozen node costs its first askers the whole budget, and the next ones nothing', () => {
     const bed = new Bed(2);
     const on = keys.filter((key) => homeOfText(bed, key) === 0);
