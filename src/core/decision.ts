@@ -60,14 +60,14 @@ export type AffinityOutcome =
   | 'visiting'; //    zero-downtime failover with `temporary`: the claim stays
 
 /** After these the session's state at its old origin is of no use any more. */
-export const LOSES_STATE: ReadonlySet<AffinityOutcome> = new Set([
+export const LOSES_STATE: ReadonlySet<string> = new Set([
   'foreign',
   'origin_gone',
   'origin_unhealthy',
   'pool_unavailable',
   'shed',
   'moved',
-] as const);
+]);
 
 /**
  * A session's claim as the core handles it, after signature and syntax were checked at the rim. Names the origin by

@@ -5,6 +5,7 @@
  * Health: every edge judges by itself. What most edges say is "the world's" opinion, which the story and the beats tell; each edge's own
  * opinion is a line of the trace.
  */
+import { LOSES_STATE } from '../core/decision.ts';
 import type { Location } from '../core/location.ts';
 import type { Beat, BudgetPart, FailedRequest, RunReport } from '../core/report.ts';
 import type { Micros } from '../core/time.ts';
@@ -39,16 +40,6 @@ import type { WireAnswer } from './wire.ts';
 
 /** Whole stories kept for the report; events.ndjson has all of them. */
 export const MAX_FAILED_STORIES = 200;
-
-/** Outcomes of affinity after which the session's state at its old origin is of no use any more (as in `replay/flights.ts`). */
-const LOSES_STATE: ReadonlySet<string> = new Set([
-  'foreign',
-  'origin_gone',
-  'origin_unhealthy',
-  'pool_unavailable',
-  'shed',
-  'moved',
-]);
 
 /** A request from its planned moment to its fate. Moments in the scenario's time. */
 export interface Flight {

@@ -41,7 +41,7 @@ it('every drill of the list ships: 1 to 14, by the number of its file', () => {
   expect([...numbers].map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 14 }, (_, index) => index + 1));
 });
 
-it('scenarios/drills/README.md lists every drill; `vitest run -u` renews the list', async () => {
+it('scenarios/drills/README.md lists every drill; `vitest run test/drill/drill-scenarios.test.ts -u` renews the list', async () => {
   const rows = names.toSorted().map((file) => {
     const { name, description } = parse(readFileSync(`${FOLDER}/${file}`, 'utf8')) as Record<string, string>;
     return `| [${file.replace('.yaml', '')}](${file}) | ${name} | ${description} |`;
