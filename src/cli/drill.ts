@@ -295,7 +295,14 @@ function readFlags(
   return problems.length > 0 ? { problems } : { pace };
 }
 
-/** `--origin POOL/ORIGIN=HOST:PORT`, by global origin number. */
+interface NamedServer {
+  readonly text: string;
+  readonly origin: string;
+  readonly endpoint: string;
+  readonly at: Pick<Problem, 'file' | 'line' | 'column'>;
+}
+
+/** The scenario's address book and `--origin POOL/ORIGIN=HOST:PORT`, by global origin number; what the command line names holds. */
 function readOrigins(
   texts: readonly string[],
   input: ReplayInput,
@@ -303,20 +310,30 @@ function readOrigins(
   const problems: Problem[] = [];
   const origins = new Map<number, Endpoint>();
   const known = input.model.pools.flatMap((pool) => pool.origins.map((origin) => `${pool.name}/${origin.name}`));
-  for (const text of texts) {
-    const equals = text.indexOf('=');
-    const named = text.slice(0, Math.max(0, equals));
-    const endpoint = equals < 0 ? undefined : parseEndpoint(text.slice(equals + 1));
-    if (endpoint === undefined || !named.includes('/')) {
-      const hint = `write --origin ${known[0] ?? 'POOL/ORIGIN'}=10.0.0.7:80`;
-      problems.push({ ...fileProblem('--origin', ''), message: `"${text}" cannot be read`, hint });
+  const { addressBook, file } = input.scenario;
+  const servers: readonly NamedServer[] = [
+    ...addressBook.map(({ origin, endpoint, line, column }) => {
+      return { text: `${origin}: ${endpoint}`, origin, endpoint, at: { file, line, column } };
+    }),
+    ...texts.map((text) => {
+      const equals = Math.max(0, text.indexOf('='));
+      const at = { file: '--origin', line: 0, column: 0 };
+      return { text, origin: text.slice(0, equals), endpoint: equals === 0 ? '' : text.slice(equals + 1), at };
+    }),
+  ];
+  for (const { text, origin, endpoint, at } of servers) {
+    const read = parseEndpoint(endpoint);
+    if (read === undefined || !origin.includes('/')) {
+      const [one = 'POOL/ORIGIN'] = known;
+      const hint = at.line > 0 ? `write ${one}: 10.0.0.7:80` : `write --origin ${one}=10.0.0.7:80`;
+      problems.push({ ...fileProblem('', ''), ...at, message: `"${text}" cannot be read`, hint });
       continue;
     }
-    const [number] = originsNamed(input.model, { kind: 'origin', name: named });
+    const [number] = originsNamed(input.model, { kind: 'origin', name: origin });
     if (number === undefined) {
       const hint = `known: ${known.slice(0, 12).join(', ')}`;
-      problems.push({ ...fileProblem('--origin', ''), message: `there is no origin "${named}"`, hint });
-    } else origins.set(number, endpoint);
+      problems.push({ ...fileProblem('', ''), ...at, message: `there is no origin "${origin}"`, hint });
+    } else origins.set(number, read);
   }
   return problems.length > 0 ? { problems } : { origins };
 }

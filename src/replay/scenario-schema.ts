@@ -184,6 +184,12 @@ const drillSettings = z
       })
       .optional()
       .describe('How far a drill may be from the prediction of the replay; beyond it the check `fidelity` fails.'),
+    origins: z
+      .record(z.string(), z.string())
+      .optional()
+      .describe(
+        'Address book: POOL/ORIGIN to HOST:PORT of a server that stands already, as with --origin, which goes before it. A replay does not read it.',
+      ),
   })
   .describe('What only a drill asks of a scenario.');
 

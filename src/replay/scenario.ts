@@ -67,6 +67,13 @@ export interface Scenario {
   readonly stopIf: readonly { readonly text: string; readonly line: number; readonly column: number }[];
   /** By figure, how far a drill may be from its prediction; absent ones have the defaults of `drill/fidelity.ts`. */
   readonly fidelityAllowed: ReadonlyMap<string, Allowance>;
+  /** Servers that stand already and that a drill should use, `POOL/ORIGIN` to `HOST:PORT`, as written. */
+  readonly addressBook: readonly {
+    readonly origin: string;
+    readonly endpoint: string;
+    readonly line: number;
+    readonly column: number;
+  }[];
   readonly document: SourceDocument;
 }
 
@@ -316,6 +323,11 @@ class Reader {
         ...this.#document.locate(Array.isArray(raw.stop_if) ? ['stop_if', index] : ['stop_if']),
       })),
       fidelityAllowed: this.#allowances(raw.drill?.fidelity ?? {}),
+      addressBook: Object.entries(raw.drill?.origins ?? {}).map(([origin, endpoint]) => ({
+        origin,
+        endpoint,
+        ...this.#document.locate(['drill', 'origins', origin]),
+      })),
       document: this.#document,
     };
   }

@@ -97,6 +97,28 @@ describe('a server that is not on this machine', () => {
   });
 });
 
+describe('an address book in the scenario', () => {
+  it('names servers as --origin does, which goes before it', async () => {
+    const path = file('book.yaml', `${SOUND}drill: { origins: { one/a: '192.0.2.7:80' } }\n`);
+    const booked = await switchyard(['drill', path, '--dry-run']);
+    expect(booked.out).toContain('origin one/a: 192.0.2.7:80, not ours');
+    const named = await switchyard(['drill', path, '--dry-run', '--origin', 'one/a=127.0.0.1:8081']);
+    expect(named.out).toContain('origin one/a: 127.0.0.1:8081, not ours');
+    expect((await switchyard(['drill', path])).err).toContain('--yes-this-is-not-production');
+  });
+
+  it.each([
+    ['one/b', '10.0.0.7:80', 'there is no origin "one/b", known: one/a'],
+    ['one/a', 'nowhere', '"one/a: nowhere" cannot be read, write one/a: 10.0.0.7:80'],
+  ])('a wrong entry is named with its line: %s: %s', async (origin, endpoint, words) => {
+    const path = file('wrong-book.yaml', `${SOUND}drill:\n  origins:\n    ${origin}: '${endpoint}'\n`);
+    const { code, err } = await switchyard(['drill', path]);
+    expect(code).toBe(2);
+    expect(err).toContain(words);
+    expect(err).toMatch(/wrong-book\.yaml:\d+:\d+/);
+  });
+});
+
 describe('a machine that will not do', () => {
   it('too few open files: refused with the number that would do, before anything starts', () => {
     const [node = '', program = ''] = SELF;
