@@ -11,6 +11,8 @@ export default defineConfig({
     setupFiles: ['test/setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // The standard, one less than there are cores, is one at a time on a small machine.
+    maxWorkers: '100%',
     // Some tests read what others would only see under a terminal or in another zone.
     env: { TZ: 'UTC', NO_COLOR: '1' },
     // Group 0 would not do: with one worker vitest plays it last.
