@@ -172,6 +172,10 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
       '--min-interval <seconds>',
       'shortest monitor interval that is accepted (default 10); below it, short TTLs are accepted, too',
     )
+    .option(
+      '--probe <how>',
+      'together: one probe stands for every data center; each: every one sends its own (default together)',
+    )
     .option('--drain <seconds>', 'how long running requests may take after SIGTERM (default 30)')
     .action(async (options) => {
       const { runServe } = await import('./serve.ts');

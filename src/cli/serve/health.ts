@@ -3,7 +3,8 @@
  * records is told to the workers, whose boards follow (`fleet.ts`): one truth, a message per probe.
  *
  * One machine probes from one place. Data centers that a pool's check_regions ask for are simulated: one real probe stands for all of
- * them (`health/drive.ts`, shareUs), so quorum and regional sources work, and never disagree.
+ * them (`health/drive.ts`, shareUs), so quorum and regional sources work, and never disagree. `--probe each`: every one sends its own, at its
+ * own moments, so they may disagree for a while, as real ones do.
  */
 import type { Model } from '../../core/model.ts';
 import type { ProbeOutcome } from '../../core/probe.ts';
@@ -64,6 +65,7 @@ export interface HealthOptions {
   readonly pop: string;
   readonly seed: string;
   readonly ca: readonly string[];
+  readonly probe: 'together' | 'each';
   readonly onEvent: (event: HealthEvent) => void;
   readonly onRecord: (probe: RecordedProbe) => void;
 }
@@ -79,9 +81,9 @@ export class HealthKeeper {
     const probes = new LiveProbes(options.ca.length === 0 ? {} : { ca: [...options.ca] });
     this.#driver = new ProbeDriver(this.board, options.clock, probes, {
       seed: options.seed,
-      dataCenters: 'together',
+      dataCenters: options.probe,
       // Of one moment, never of the round before: intervals may be as short as a second.
-      shareUs: US_PER_SECOND / 2,
+      shareUs: options.probe === 'each' ? 0 : US_PER_SECOND / 2,
     });
   }
 

@@ -28,6 +28,7 @@ export interface ServeFlags {
   readonly originCa?: string;
   readonly originTls?: string;
   readonly minInterval?: string;
+  readonly probe?: string;
   readonly drain?: string;
 }
 
@@ -63,6 +64,8 @@ export interface ServeOptions {
   readonly originCa: string | undefined;
   readonly originTls: 'auto' | 'on' | 'off';
   readonly minInterval: number;
+  /** Data centers of the check regions: one probe for all, or each its own. */
+  readonly probe: 'together' | 'each';
   readonly drainMs: number;
 }
 
@@ -115,6 +118,10 @@ export function readOptions(
   if (!parsedStore.ok) {
     complain('--store', parsedStore.message, 'write memory, mock, redis://HOST:PORT or memcached://HOST:PORT');
   }
+  const probe = flags.probe ?? 'together';
+  if (probe !== 'together' && probe !== 'each') {
+    complain('--probe', `"${probe}" is unknown`, 'write together or each');
+  }
   const originTls = flags.originTls ?? 'auto';
   if (originTls !== 'auto' && originTls !== 'on' && originTls !== 'off') {
     complain('--origin-tls', `"${originTls}" is unknown`, 'write auto, on or off');
@@ -152,6 +159,7 @@ export function readOptions(
     originCa: flags.originCa,
     originTls: originTls === 'on' || originTls === 'off' ? originTls : 'auto',
     minInterval: whole('--min-interval', flags.minInterval, 10, [1, 3600]),
+    probe: probe === 'each' ? 'each' : 'together',
     drainMs: whole('--drain', flags.drain, 30, [0, 3600]) * 1_000,
   };
   if (listen === undefined && options.listenTls === undefined && problems.length === 0) {

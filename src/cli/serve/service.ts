@@ -292,6 +292,7 @@ async function assemble(parts: {
     pop: options.pop,
     seed: ground.seed,
     ca: ground.originCa,
+    probe: options.probe,
     onEvent: (event) => {
       const { at, event: _kind, ...facts } = event;
       log.info({ ...facts, at: toRfc3339(micros(at)) }, healthText(event));
