@@ -6,14 +6,12 @@
  */
 import cluster from 'node:cluster';
 import { flushCompileCache } from 'node:module';
-import { boundYoungSpace } from '../live/young-space.ts';
 import { EXIT, type Io } from './io.ts';
 import { refuse } from './refuse.ts';
 import { readOptions, type ServeFlags } from './serve/options.ts';
 import { VERSION } from './version.ts';
 
 export async function runServe(flags: ServeFlags, io: Io): Promise<number> {
-  boundYoungSpace();
   if (cluster.isWorker) {
     const { runWorker } = await import('./serve/worker.ts');
     return runWorker();

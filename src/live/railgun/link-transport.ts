@@ -12,7 +12,6 @@ import type { Random } from '../../core/random.ts';
 import type { LanePoolOptions } from '../../railgun/lanes.ts';
 import { CLASSIC_LIMITS, RGX_LIMITS } from '../../railgun/limits.ts';
 import type { Attempt } from '../proxy/brain.ts';
-import { keepYoungSpace } from '../young-space.ts';
 import type { Resolver } from '../proxy/resolver.ts';
 import type { LegResult, LegSink, OriginTransport } from '../proxy/transport.ts';
 import { LinkCounts } from './link-counts.ts';
@@ -76,7 +75,6 @@ export class RailgunTransport implements OriginTransport {
 
   constructor(options: RailgunTransportOptions) {
     this.#options = options;
-    keepYoungSpace();
   }
 
   open(attempt: Attempt, sink: LegSink): LegResult {

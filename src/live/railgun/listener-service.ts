@@ -17,7 +17,6 @@ import type { ListenerRules } from '../../railgun/listener-events.ts';
 import { Line, type LogLevel, tagged } from '../../railgun/log-lines.ts';
 import { Stats, type StatsJson } from '../../railgun/stats.ts';
 import { DeltaPool } from '../delta-worker.ts';
-import { keepYoungSpace } from '../young-space.ts';
 import { openStore } from '../stores/open-store.ts';
 import type { Store, StoreEvent } from '../stores/store.ts';
 import { type Certificate, makeCertificate, railgunIdOf } from './identity.ts';
@@ -163,7 +162,6 @@ export class ListenerService {
   /** Everything but the door: `listen` opens that. A store that is not there is no reason to fail; one that is none is. */
   static async make(options: ListenerServiceOptions): Promise<ListenerService | { readonly problem: string }> {
     const { settings, certificate, clock } = options;
-    keepYoungSpace();
     const made: { service?: ListenerService } = {};
     const opened = openStore(options.store ?? settings.memcachedServers, {
       budgetMs: settings.memcachedTimeoutMs,
