@@ -120,7 +120,7 @@ describe('validate without a file', () => {
 
   it('says so where there are none', async () => {
     const empty = join(root, 'empty');
-    mkdirSync(empty);
+    mkdirSync(empty, { recursive: true });
     const { code, err } = await switchyard(['validate'], { cwd: empty });
     expect(err).toContain('no file given');
     expect(code).toBe(2);

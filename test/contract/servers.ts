@@ -1,12 +1,13 @@
 /**
- * Real `redis-server` and `memcached` for tests, on free ports of 127.0.0.1 and on Unix sockets, and what may happen to them: stopped,
+ * Real `redis-server` and `memcached` for tests, on ports of their own of 127.0.0.1 and on Unix sockets, and what may happen to them: stopped,
  * killed, started again, flushed. Everything is gone after `endServers`, and also when the test process ends.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ownPort } from './own-port.ts';
 
 export type Program = 'redis-server' | 'memcached';
 
@@ -68,7 +69,7 @@ export async function startServer(program: Program, options: ServerOptions = {})
   for (let attempt = 0; ; attempt++) {
     started += 1;
     if (folder === '') folder = mkdtempSync(join(tmpdir(), 'switchyard-stores-'));
-    const port = await freePort();
+    const port = await ownPort();
     const path = options.unixSocket === true ? join(folder, `${started}.sock`) : '';
     const server = new Running(program, port, path, options);
     servers.add(server);
@@ -81,18 +82,6 @@ export async function startServer(program: Program, options: ServerOptions = {})
       servers.delete(server);
       if (attempt === 2) throw error;
     }
-  }
-}
-
-async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer();
-    const port = await new Promise<number>((ready) => {
-      server.listen(0, '127.0.0.1', () => ready((server.address() as AddressInfo).port));
-    });
-    await new Promise<void>((done) => server.close(() => done()));
-    // A Redis in cluster mode also takes the port 10,000 above.
-    if (port < 55_000) return port;
   }
 }
 
@@ -140,7 +129,8 @@ class Running implements RealServer {
     });
     this.child = child;
     const [ask, answer] = this.#program === 'memcached' ? ['version', /^VERSION /] : ['PING', /\+PONG/];
-    for (let attempt = 0; attempt < 200; attempt++) {
+    // Ten seconds at least, and longer where each look takes its time.
+    for (let attempt = 0; attempt < 400; attempt++) {
       if (failed !== undefined) throw failed;
       if (child.exitCode !== null) throw new Error(`${this.#program} ended with ${child.exitCode}`);
       try {
@@ -162,7 +152,7 @@ class Running implements RealServer {
     return new Promise((settle, reject) => {
       const socket = this.path === '' ? connect(this.port, '127.0.0.1') : connect(this.path);
       let text = '';
-      socket.setTimeout(5_000, () => socket.destroy(new Error(`no answer to ${line}`)));
+      socket.setTimeout(30_000, () => socket.destroy(new Error(`no answer to ${line}`)));
       socket.on('error', reject);
       socket.on('close', () => reject(new Error(`"${text.slice(0, 80)}" is no answer to ${line}`)));
       socket.on('data', (data) => {

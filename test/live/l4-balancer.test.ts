@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { after, type Micros, micros, US_PER_SECOND } from '../../src/core/time.ts';
 import { type L4BalancerOptions, openL4Balancer, type L4Balancer, type L4Target } from '../../src/live/l4-balancer.ts';
+import { ownPort } from '../contract/own-port.ts';
 import {
   L4_CHECK_DEFAULTS,
   L4_CHECK_MINIMA,
@@ -213,8 +214,11 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-/** Fast enough for a test; the state machine above is what holds the real figures. */
-const QUICK: L4CheckSettings = { intervalUs: 100_000, timeoutUs: 90_000, unhealthy: 2, healthy: 2 };
+/**
+ * Fast enough for a test; the state machine above is what holds the real figures. Four failures in a row, since on a machine without
+ * time for us a check of a good target may fail, too; a refusal is a failure at once.
+ */
+const QUICK: L4CheckSettings = { intervalUs: 250_000, timeoutUs: 240_000, unhealthy: 4, healthy: 1 };
 
 interface Listener extends L4Target {
   readonly sockets: Set<Socket>;
@@ -225,7 +229,7 @@ interface Listener extends L4Target {
 /** Says its own name, then echoes. */
 async function listener(id: string, zone = 'a'): Promise<Listener> {
   const sockets = new Set<Socket>();
-  let port = 0;
+  const port = await ownPort();
   let server: Server | undefined;
   const start = async (): Promise<void> => {
     const fresh = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -237,7 +241,6 @@ async function listener(id: string, zone = 'a'): Promise<Listener> {
     });
     await new Promise<void>((ready) => fresh.listen(port, '127.0.0.1', ready));
     server = fresh;
-    port = (fresh.address() as AddressInfo).port;
   };
   const stop = async (): Promise<void> => {
     const closed = new Promise((done) => (server === undefined ? done(undefined) : server.close(done)));
@@ -417,16 +420,29 @@ describe('the balancer', () => {
   it('RG-121 an idle lane is closed although TCP keep-alive goes on; payload in either direction keeps it', async () => {
     const events: string[] = [];
     const one = await listener('one');
-    const l4 = await balancer([one], { idleTimeoutMs: 1_500, onEvent: ({ kind }) => events.push(kind) });
+    const idleTimeoutMs = 1_500;
+    const l4 = await balancer([one], { idleTimeoutMs, onEvent: ({ kind }) => events.push(kind) });
     await holds('it serves', () => serving(l4).length === 1);
-    const [idle, pinging] = [await lane(l4.port), await lane(l4.port)];
-    idle.socket.setKeepAlive(true, 1);
-    const ping = setInterval(() => pinging.socket.write('.'), 50);
-    closers.unshift(() => clearInterval(ping));
-    await holds('the idle one is closed', () => idle.socket.destroyed);
-    expect(pinging.socket.destroyed).toBe(false);
-    expect(events.filter((kind) => kind === 'idle')).toHaveLength(1);
-    await holds('the listener is told', () => one.sockets.size === 1);
+    for (;;) {
+      events.length = 0;
+      const [idle, pinging] = [await lane(l4.port), await lane(l4.port)];
+      idle.socket.setKeepAlive(true, 1);
+      let [last, longestGapMs] = [performance.now(), 0];
+      const ping = setInterval(() => {
+        longestGapMs = Math.max(longestGapMs, performance.now() - last);
+        last = performance.now();
+        pinging.socket.write('.');
+      }, 50);
+      closers.unshift(() => clearInterval(ping));
+      await holds('the idle one is closed', () => idle.socket.destroyed);
+      clearInterval(ping);
+      // Where this process stood still for so long, the lane really was idle: once more.
+      if (Math.max(longestGapMs, performance.now() - last) > idleTimeoutMs / 2) continue;
+      expect(pinging.socket.destroyed).toBe(false);
+      expect(events.filter((kind) => kind === 'idle')).toHaveLength(1);
+      await holds('the listener is told', () => one.sockets.size === 1);
+      return;
+    }
   });
 
   it('passes on ends and resets, and forgets the connection', async () => {

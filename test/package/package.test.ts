@@ -94,7 +94,7 @@ describe('the packed package, installed into an empty folder', () => {
     // Without country data every visitor would be at one PoP.
     expect(new Set(report.pops.map((pop) => pop.region)).size).toBeGreaterThan(5);
     expect(readFileSync(join(folder, 'out/flagship/report.html'), 'utf8')).toContain('<svg');
-    expect(switchyard('init', 'geo', '--dir', 'mine')).toMatchObject({ code: 0, err: '' });
+    expect(switchyard('init', 'geo', '--dir', 'mine', '--force')).toMatchObject({ code: 0, err: '' });
     expect(switchyard('validate', 'mine/geo.yaml')).toMatchObject({ code: 0, err: '' });
     expect(JSON.parse(switchyard('schema', 'config').out)).toHaveProperty('properties.load_balancers');
   });

@@ -11,7 +11,7 @@
  */
 import cluster, { type Worker } from 'node:cluster';
 import { randomBytes } from 'node:crypto';
-import { createServer } from 'node:net';
+import { type Server, createServer } from 'node:net';
 import type { Logger } from 'pino';
 import type { Problem } from '../../core/problem.ts';
 import { snapshotOf } from '../../health/snapshot.ts';
@@ -92,17 +92,18 @@ export class Fleet implements DataPlane {
     const { options } = this.#given;
     const problems: Problem[] = [];
     // Every worker must listen at the same port, also one that comes later: the free one is chosen here, and mistakes are found here.
-    const settle = async (flag: string, at: Endpoint | undefined): Promise<Endpoint | undefined> => {
+    const settle = async (flag: string, at: Endpoint | undefined): Promise<Server | undefined> => {
       if (at === undefined) return undefined;
       try {
-        return await freePort(at);
+        return await hold(at);
       } catch (error) {
         problems.push(listenProblem(flag, at, error));
         return undefined;
       }
     };
-    const listen = await settle('--listen', options.listen);
-    const listenTls = await settle('--listen-tls', options.listenTls);
+    // Both are held before either is let go, or the system may choose one port twice.
+    const [clear, secure] = [await settle('--listen', options.listen), await settle('--listen-tls', options.listenTls)];
+    const [listen, listenTls] = [await letGo(options.listen, clear), await letGo(options.listenTls, secure)];
     if (problems.length > 0) return { problems };
     this.#options = { ...options, listen, listenTls };
     cluster.setupPrimary({ serialization: 'advanced' });
@@ -314,14 +315,20 @@ function send(worker: Worker, message: ToWorker): void {
   if (worker.isConnected()) worker.send(message, () => {});
 }
 
-async function freePort(at: Endpoint): Promise<Endpoint> {
+async function hold(at: Endpoint): Promise<Server> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(at, () => resolve());
   });
-  const address = server.address();
+  return server;
+}
+
+/** The address that was held, with its port. */
+async function letGo(at: Endpoint | undefined, held: Server | undefined): Promise<Endpoint | undefined> {
+  if (at === undefined || held === undefined) return undefined;
+  const address = held.address();
   const port = address !== null && typeof address === 'object' ? address.port : at.port;
-  await new Promise<void>((resolve) => void server.close(() => resolve()));
+  await new Promise<void>((resolve) => void held.close(() => resolve()));
   return { host: at.host, port };
 }

@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import type { Socket } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ProbeRequest } from '../../../src/core/probe.ts';
 import { judge } from '../../../src/health/judge.ts';
 import { probeRequest } from '../../../src/health/probe-request.ts';
@@ -14,6 +15,7 @@ const probes = new LiveProbes({
 });
 
 afterEach(async () => {
+  vi.useRealTimers();
   await closeAll();
   expect(probes.underWay).toBe(0);
 });
@@ -280,18 +282,30 @@ describe('origins in trouble', () => {
   });
 
   it('LB-128 silence is a time-out of this one try', async () => {
-    const port = await tcpOrigin((socket) => {
-      socket.resume();
-    });
-    expect(await probe(port, { timeoutSeconds: 0.2 })).toBe('http_timeout');
-    expect(await probe(port, { type: 'https', timeoutSeconds: 0.2 })).toBe('http_timeout');
+    const [plainAsked, secureAsked] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const plain = await tcpOrigin((socket) => void socket.on('data', () => plainAsked.resolve()));
+    const secure = await tcpOrigin((socket) => void socket.on('data', () => secureAsked.resolve()));
+    // Only the probe's own clock: sockets go on by themselves.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const silent = [probe(plain, { timeoutSeconds: 5 }), probe(secure, { type: 'https', timeoutSeconds: 5 })];
+    await Promise.all([plainAsked.promise, secureAsked.promise]);
+    vi.advanceTimersByTime(4_999);
+    expect(probes.underWay).toBe(2);
+    vi.advanceTimersByTime(1);
+    expect(await Promise.all(silent)).toEqual(['http_timeout', 'http_timeout']);
   });
 
   it('a head that drips is a time-out too', async () => {
-    const port = await tcpOrigin((socket) => {
-      socket.write('HTTP/1.1 200 OK\r\n');
-    });
-    expect(await probe(port, { timeoutSeconds: 0.2 })).toBe('http_timeout');
+    const asked = Promise.withResolvers<Socket>();
+    const port = await tcpOrigin((socket) => void socket.on('data', () => asked.resolve(socket)));
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const reason = probe(port, { timeoutSeconds: 5 });
+    const socket = await asked.promise;
+    for (const piece of ['HTTP/1.1 200 OK\r\n', 'X-A: 1\r\n', 'X-B: 2\r\n', 'X-C: 3\r\n', 'X-D: 4\r\n']) {
+      await new Promise<void>((done) => socket.write(piece, () => done()));
+      vi.advanceTimersByTime(1_000);
+    }
+    expect(await reason).toBe('http_timeout');
   });
 
   it('a path that cannot be sent is the monitor’s fault', async () => {

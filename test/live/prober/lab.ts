@@ -8,6 +8,7 @@ import { type AddressInfo, type Server, type Socket, createServer } from 'node:n
 import type { Scheduler } from '../../../src/core/ports.ts';
 import type { ProbeAnswer, ProbeRequest } from '../../../src/core/probe.ts';
 import { type Micros, micros } from '../../../src/core/time.ts';
+import { ownPort } from '../../contract/own-port.ts';
 import type { LiveProbes } from '../../../src/live/prober/prober.ts';
 
 x509.cryptoProvider.set(globalThis.crypto);
@@ -49,14 +50,9 @@ export function httpsOrigin(identity: Identity, handler: RequestListener): Promi
   return listen(createHttpsServer({ key: identity.key, cert: identity.cert }, handler));
 }
 
-/** A port where nothing listens: one that was just given back. */
-export async function closedPort(): Promise<number> {
-  const server = createServer();
-  const port = await new Promise<number>((ready) => {
-    server.listen(0, '127.0.0.1', () => ready((server.address() as AddressInfo).port));
-  });
-  await new Promise<void>((done) => server.close(() => done()));
-  return port;
+/** A port where nothing listens, and which nobody is given meanwhile. */
+export function closedPort(): Promise<number> {
+  return ownPort();
 }
 
 export interface Identity {

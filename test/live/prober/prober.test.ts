@@ -1,5 +1,5 @@
 /** Plan, driver, real sockets and board together. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Origin } from '../../../src/core/model.ts';
 import type { ProbeTransport } from '../../../src/core/probe.ts';
 import { US_PER_SECOND } from '../../../src/core/time.ts';
@@ -15,6 +15,7 @@ import { RealScheduler, closeAll, httpOrigin, tcpOrigin } from './lab.ts';
 const running: ProbeDriver[] = [];
 
 afterEach(async () => {
+  vi.useRealTimers();
   for (const driver of running.splice(0)) driver.stop();
   await closeAll();
 });
@@ -58,6 +59,21 @@ function start(origins: readonly Origin[], over: Parameters<typeof monitor>[0], 
   return { board, driver, probes, sent: () => sent, scheduler, event };
 }
 
+/** From here on time stands still, and jumps to what is due next whenever no probe is on its way: none can be late. */
+function standStill(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+}
+
+async function jumping<Value>({ probes }: Started, wanted: Promise<Value>): Promise<Value> {
+  let there = false;
+  void wanted.then(() => (there = true));
+  while (!there) {
+    if (probes.underWay === 0) vi.advanceTimersToNextTimer();
+    await new Promise((done) => setImmediate(done));
+  }
+  return wanted;
+}
+
 const local = (name: string, port: number): Origin => origin(name, { address: '127.0.0.1', port });
 
 describe('probing real origins', () => {
@@ -73,22 +89,32 @@ describe('probing real origins', () => {
   });
 
   it('LB-128 with retries 2 the third time-out makes it unhealthy', async () => {
-    const port = await tcpOrigin((socket) => {
-      socket.resume();
-    });
-    const { event, sent } = start([local('slow', port)], { timeoutSeconds: 0.2, retries: 2 }, US_PER_SECOND);
-    expect(await event((e) => e.scope === 'origin')).toMatchObject({ to: 'unhealthy', reason: 'http_timeout' });
-    expect(sent()).toBe(3);
+    standStill();
+    const port = await tcpOrigin((socket) => void socket.on('data', () => vi.advanceTimersByTime(5_000)));
+    const started = start([local('slow', port)], { timeoutSeconds: 5, retries: 2 }, US_PER_SECOND);
+    const verdict = await jumping(
+      started,
+      started.event((e) => e.scope === 'origin'),
+    );
+    expect(verdict).toMatchObject({ to: 'unhealthy', reason: 'http_timeout' });
+    expect(started.sent()).toBe(3);
   });
 
   it('LB-128 a retry that is answered saves it', async () => {
+    standStill();
     let asked = 0;
     const port = await httpOrigin((_, response) => {
       asked += 1;
       if (asked >= 3) response.end('ok');
+      else vi.advanceTimersByTime(5_000);
     });
-    const { event } = start([local('slow', port)], { timeoutSeconds: 0.3, retries: 5 }, US_PER_SECOND);
-    expect(await event((e) => e.scope === 'origin')).toMatchObject({ to: 'healthy' });
+    const started = start([local('slow', port)], { timeoutSeconds: 5, retries: 2 }, US_PER_SECOND);
+    const verdict = await jumping(
+      started,
+      started.event((e) => e.scope === 'origin'),
+    );
+    expect(verdict).toMatchObject({ to: 'healthy' });
+    expect(asked).toBe(3);
   });
 
   it('one shared probe stands for all data centers; without sharing each sends its own', async () => {
