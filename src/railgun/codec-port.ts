@@ -12,8 +12,13 @@ export interface DeltaCodec {
    * decides whether the result is worth sending.
    */
   encode(previous: Uint8Array, current: Uint8Array, allowed: number): Encoded | undefined;
-  /** Back again: exactly `length` bytes, or a refusal. Any bytes may come in; memory stays within `length` and the inputs. */
-  decode(codec: number, previous: Uint8Array, delta: Uint8Array, length: number): Decoded;
+  /** What can be done for `encode` while the new page is awaited. A hint: of the last such page, until the next `encode`. */
+  prepare?(previous: Uint8Array, allowed: number): void;
+  /**
+   * Back again: exactly `length` bytes, or a refusal. Any bytes may come in; memory stays within `length` and the inputs. `into` is
+   * memory of that length for the page: a codec that can writes there, and returns it.
+   */
+  decode(codec: number, previous: Uint8Array, delta: Uint8Array, length: number, into?: Uint8Array): Decoded;
 }
 
 export interface Encoded {

@@ -87,18 +87,43 @@ const PREFIX = 56;
  */
 const PACKED = new WeakMap<Uint8Array, Version>();
 
-export function packVersion(version: Version): Uint8Array {
-  const packed = new Uint8Array(PREFIX + version.head.length + version.body.length);
-  const view = new DataView(packed.buffer);
-  view.setUint32(0, MAGIC);
-  view.setBigUint64(4, BigInt(version.storedAt));
-  view.setUint32(12, version.head.length);
-  packed.set(version.digest, 16);
-  packed.set(version.head, PREFIX);
-  packed.set(checkOf(packed, version.head.length), 48);
-  packed.set(version.body, PREFIX + version.head.length);
-  PACKED.set(packed, partsOf(packed, version.head.length, version.name, version.storedAt));
-  return packed;
+/** Memory for a version in its stored form: a body that is put here as it comes needs no other place, and no copy when it is stored. */
+export class Room {
+  readonly head: Uint8Array;
+  /** To be filled. Not cleared: nobody may see it before every byte of it is written. */
+  readonly body: Uint8Array;
+  readonly #packed: Uint8Array;
+
+  /** `head`: without secrets. */
+  constructor(head: Uint8Array, bodyLength: number) {
+    this.#packed = new Uint8Array(Buffer.allocUnsafeSlow(PREFIX + head.length + bodyLength).buffer);
+    this.#packed.set(head, PREFIX);
+    this.head = this.#packed.subarray(PREFIX, PREFIX + head.length);
+    this.body = this.#packed.subarray(PREFIX + head.length);
+  }
+
+  static of(head: Uint8Array, body: Uint8Array): Room {
+    const room = new Room(head, body.length);
+    room.body.set(body);
+    return room;
+  }
+
+  /** The body is whole, and this is its digest: what the store is to keep. From now on nobody changes a byte. */
+  pack(name: Uint8Array, digest: Uint8Array, storedAt: Micros): Uint8Array {
+    const packed = this.#packed;
+    const view = new DataView(packed.buffer);
+    view.setUint32(0, MAGIC);
+    view.setBigUint64(4, BigInt(storedAt));
+    view.setUint32(12, this.head.length);
+    packed.set(digest, 16);
+    packed.set(checkOf(packed, this.head.length), 48);
+    PACKED.set(packed, partsOf(packed, this.head.length, name, storedAt));
+    return packed;
+  }
+}
+
+export function packVersion({ head, body, name, digest, storedAt }: Version): Uint8Array {
+  return Room.of(head, body).pack(name, digest, storedAt);
 }
 
 function partsOf(packed: Uint8Array, headLength: number, name: Uint8Array, storedAt: Micros): Version {
@@ -209,8 +234,8 @@ export class Dictionary {
     if (entry !== undefined && sameBytes(entry.name, name)) this.#last.delete(key);
   }
 
-  fits(version: Version): boolean {
-    return version.body.length <= this.#options.limitBytes;
+  fits(bodyBytes: number): boolean {
+    return bodyBytes <= this.#options.limitBytes;
   }
 
   /** An unchanged page would fall out of the store although it is asked for all the time: stored anew at half its life. */

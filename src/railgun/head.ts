@@ -9,6 +9,17 @@ import { fromLatin1, latin1 } from './payload.ts';
 
 export type HeadLine = readonly [name: string, value: string];
 
+/** What is said about one connection and never crosses the link, in lower case (RFC 9110 section 7.6.1). */
+export const HOP_BY_HOP_FIELDS: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // oxlint-disable-next-line no-control-regex -- these are the bytes a field value must not have
 const BAD_VALUE = /[\0\r\n]/;

@@ -5,7 +5,7 @@
 import { after, type Micros, US_PER_MS } from '../core/time.ts';
 import type { WholeAnswer } from './answer.ts';
 import { RailgunFlag } from './cf-railgun.ts';
-import type { Version } from './dictionary.ts';
+import type { Room, Version } from './dictionary.ts';
 import { ErrorCode } from './faults.ts';
 import { ReceiveCredit, SendCredit } from './flow.ts';
 import type { Held } from './hold.ts';
@@ -48,6 +48,8 @@ export interface ListenerStream {
   answer: OriginAnswer | undefined;
   /** Why RAW; `undefined` while the body is being collected. */
   raw: number | undefined;
+  /** What is collected of a body: in `room` when its length is known, else in pieces. */
+  room: Room | undefined;
   pieces: Uint8Array[];
   received: number;
   /** Waiting for `encoded`. */
@@ -88,6 +90,7 @@ export function newListenerStream(
     lookup: message.named === undefined || message.method !== 'GET' ? { kind: 'none' } : { kind: 'named' },
     answer: undefined,
     raw: undefined,
+    room: undefined,
     pieces: [],
     received: 0,
     pending: undefined,

@@ -20,7 +20,16 @@ import {
 import { packBlock } from './block-compression.ts';
 import { RailgunFlag, ratioOf } from './cf-railgun.ts';
 import { identityHead, knownCoding, openCoding } from './content-coding.ts';
-import { type Version, dictionaryKey, makeVersion, packVersion, sha256, unpackVersion } from './dictionary.ts';
+import {
+  Room,
+  type Version,
+  dictionaryKey,
+  makeVersion,
+  packVersion,
+  sha256,
+  unpackVersion,
+  versionName,
+} from './dictionary.ts';
 import { type Thresholds, whyRawAtEnd, whyRawAtHead } from './eligible.ts';
 import { ErrorCode, type LaneFault } from './faults.ts';
 import { Flag, type Frame, FrameType } from './frame.ts';
@@ -41,12 +50,14 @@ import {
   targetIsSafe,
 } from './messages.ts';
 import { type OriginRequest, originRequest } from './origin-request.ts';
-import { joined, sameBytes } from './payload.ts';
+import { copyOf, joined, sameBytes } from './payload.ts';
 import { type StoreAnswer, isConditional } from './store-dialogue.ts';
 import { type ListenerInput, type ListenerState, stepListener, visibleId } from './streams.ts';
 
 /** When the sender does not answer the PING of a drain: the announcement has been read by then, or never will be. */
 const DRAIN_STEP_US = US_PER_SECOND;
+/** Versions that were found unchanged at least once, as far as the store gives the same objects back. */
+const UNCHANGED = new WeakSet<Version>();
 
 export class Listener {
   readonly #options: ListenerOptions;
@@ -183,7 +194,7 @@ export class Listener {
     }
   }
 
-  /** Body bytes; the machine keeps them until they are sent. False: stop reading until `origin_resume`. */
+  /** Body bytes, copied: they may lie in a buffer that is read into again. False: stop reading until `origin_resume`. */
   originBody(number: number, bytes: Uint8Array, now: Micros): boolean {
     const stream = this.#at(number, now);
     if (stream === undefined || stream.answer === undefined || stream.phase === 'done') return true;
@@ -195,11 +206,11 @@ export class Listener {
       return true;
     }
     if (stream.raw === undefined) {
-      stream.pieces.push(bytes);
+      this.#collect(stream, bytes);
       if (stream.received > this.#streamRules().streamSize) this.#tellRaw(stream, Why.tooLarge);
       if (stream.raw === undefined) return true;
     } else {
-      this.#lane.scheduler.append(number, bytes, false);
+      this.#lane.scheduler.append(number, copyOf(bytes), false);
     }
     if (this.#lane.scheduler.mayAppend(number)) return true;
     stream.phase = 'paused';
@@ -504,10 +515,10 @@ export class Listener {
     if (stream.lookup.kind === 'asked' || stream.answer === undefined) return;
     const { lookup, answer } = stream;
     if (lookup.kind === 'missing' && lookup.why === Why.storeDown) return this.#tellRaw(stream, Why.storeDown);
-    const collected = joined(stream.pieces);
     const coding = knownCoding(answer.lines);
     assert(coding !== undefined, 'unknown codings are streamed');
     const { streamSize } = this.#streamRules();
+    const collected = stream.room?.body ?? joined(stream.pieces);
     const body = coding === 'identity' ? collected : openCoding(coding, collected, streamSize);
     if (body === undefined) return this.#tellRaw(stream, Why.type);
     const why = whyRawAtEnd(body.length, this.#streamRules());
@@ -516,36 +527,67 @@ export class Listener {
     const head = encodeHead(lines);
     if (head === undefined) return this.#fail(stream, ErrorCode.originReset, 'reset', 'malformed head');
     const digest = sha256(body);
-    this.#store(stream, lines, body, digest);
     const base = lookup.kind === 'found' ? lookup.version : undefined;
+    if (base !== undefined && sameBytes(base.digest, digest)) {
+      const whole = { head, body: base.body, digest };
+      UNCHANGED.add(base);
+      this.#tellCoded(stream, whole, sameAnswer(whole, base));
+      return this.#refresh(stream, base);
+    }
     const whyFull = lookup.kind === 'missing' ? lookup.why : base === undefined ? Why.noneNamed : Why.deltaNotSmaller;
-    const whole = { head, body, digest };
-    if (base !== undefined && sameBytes(base.digest, digest))
-      return this.#tellCoded(stream, whole, sameAnswer(whole, base));
+    const { room } = stream;
+    stream.pending = { head, body, digest, base, whyFull };
     const allowed = stream.message.codecs & this.#options.codec.mask;
     const job = { previous: base?.body, current: body, allowed, blockMask: this.#blockMask() };
-    stream.pending = { ...whole, base, whyFull };
     if (body.length > this.#rules.encodeInlineBytes) this.#events.push({ kind: 'encode', stream: stream.number, job });
     else this.encoded(stream.number, encodeJob(this.#options.codec, job), this.#now);
+    // The answer is on its way: what follows is for the next one.
+    this.#store(stream, room, lines, body, digest);
+  }
+
+  /** Bytes of a body that is wanted whole. Where its length and its form are known it is put where the store will keep it. */
+  #collect(stream: ListenerStream, bytes: Uint8Array): void {
+    const { answer } = stream;
+    const length = answer?.bodyLength;
+    if (answer !== undefined && length !== undefined && stream.pieces.length === 0) {
+      stream.room ??= new Room(storableHead(answer.lines), length);
+      stream.room.body.set(bytes, stream.received - bytes.length);
+    } else {
+      stream.pieces.push(copyOf(bytes));
+    }
   }
 
   #blockMask(): number {
     return this.#rules.compressFull ? (this.#lane.peer?.blockCompressions ?? 0) : 0;
   }
 
-  #store(stream: ListenerStream, lines: readonly HeadLine[], body: Uint8Array, digest: Uint8Array): void {
+  /** `room`: where the origin's bytes are; if those are the body, it is in its place already. */
+  #store(
+    stream: ListenerStream,
+    room: Room | undefined,
+    lines: readonly HeadLine[],
+    body: Uint8Array,
+    digest: Uint8Array,
+  ): void {
+    const { dictionary } = this.#options;
+    if (dictionary.resting(this.#now) || !dictionary.fits(body.length)) return;
+    const own = room !== undefined && room.body === body ? room : Room.of(storableHead(lines), body);
+    const name = versionName(own.head, digest);
+    this.#keep(stream, name, own.pack(name, digest, this.#now));
+  }
+
+  /** An unchanged page, stored anew before its time is over. The sender goes on naming the version it has, old head included. */
+  #refresh(stream: ListenerStream, base: Version): void {
     const { dictionary } = this.#options;
     const now = this.#now;
-    if (dictionary.resting(now)) return;
-    const { expirationSeconds } = dictionary.options;
-    const base = stream.lookup.kind === 'found' ? stream.lookup.version : undefined;
-    const unchanged = base !== undefined && sameBytes(base.digest, digest);
-    if (unchanged && !dictionary.wantsRefresh(base, now)) return;
-    // The sender goes on naming the version it has, old head included.
-    const version = makeVersion(unchanged ? base.head : storableHead(lines), body, digest, now);
-    if (!dictionary.fits(version)) return;
-    const key = this.#storeKey(stream, version.name);
-    this.#events.push({ kind: 'store_set', key, value: packVersion(version), expirationSeconds });
+    if (dictionary.resting(now) || !dictionary.wantsRefresh(base, now) || !dictionary.fits(base.body.length)) return;
+    const version = makeVersion(base.head, base.body, base.digest, now);
+    this.#keep(stream, version.name, packVersion(version));
+  }
+
+  #keep(stream: ListenerStream, name: Uint8Array, value: Uint8Array): void {
+    const { expirationSeconds } = this.#options.dictionary.options;
+    this.#events.push({ kind: 'store_set', key: this.#storeKey(stream, name), value, expirationSeconds });
   }
 
   #storeKey(stream: ListenerStream, name: Uint8Array): string {
@@ -557,7 +599,16 @@ export class Listener {
   #looked(stream: ListenerStream, version: Version | undefined, why: number): void {
     if (version !== undefined) stream.flags |= RailgunFlag.foundDictionary;
     stream.lookup = version === undefined ? { kind: 'missing', why } : { kind: 'found', version };
-    if (stream.phase === 'done' && stream.raw === undefined && stream.state !== 'hold') this.#decide(stream);
+    if (stream.raw !== undefined || stream.state === 'hold') return;
+    if (stream.phase === 'done') this.#decide(stream);
+    else if (version !== undefined) this.#prepare(stream, version);
+  }
+
+  /** Where nobody else waits, the time until the origin's answer is used. Not for a page that was found unchanged already. */
+  #prepare(stream: ListenerStream, version: Version): void {
+    if (version.body.length > this.#rules.encodeInlineBytes || UNCHANGED.has(version)) return;
+    for (const other of this.#streams.values()) if (other !== stream && other.phase !== 'done') return;
+    this.#options.codec.prepare?.(version.body, stream.message.codecs & this.#options.codec.mask);
   }
 
   // To the sender
@@ -587,8 +638,10 @@ export class Listener {
     this.#debug(() => Line.status(stream.id, answer.status));
     const { scheduler } = this.#lane;
     scheduler.begin(number, FrameType.response, payload, stream.sendCredit, () => this.#sent(stream));
+    const { room } = stream;
+    if (room !== undefined) scheduler.append(number, room.body.subarray(0, stream.received), false);
     for (const piece of stream.pieces) scheduler.append(number, piece, false);
-    stream.pieces = [];
+    this.#letGo(stream);
     if (stream.phase !== 'done') return;
     this.#told(stream, 'raw', why, stream.received, stream.received);
     scheduler.append(number, new Uint8Array(0), true);
@@ -604,9 +657,15 @@ export class Listener {
       digest: whole.digest,
       status,
     });
-    stream.pieces = [];
+    this.#letGo(stream);
     this.#debug(() => Line.status(stream.id, status));
     this.#send(stream, shaped, whole.body.length, status);
+  }
+
+  /** The body is on its way, or held. */
+  #letGo(stream: ListenerStream): void {
+    stream.room = undefined;
+    stream.pieces = [];
   }
 
   #send(stream: ListenerStream, shaped: CodedAnswer, bodyLength: number, status: number): void {

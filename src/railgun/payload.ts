@@ -132,6 +132,11 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0;
 }
 
+/** Memory of its own. (`slice` of a Buffer is no copy.) */
+export function copyOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}
+
 /** The pieces as one array; a single piece comes back as it is. */
 export function joined(pieces: readonly Uint8Array[]): Uint8Array {
   const [only] = pieces;

@@ -9,10 +9,19 @@ import { assert } from '../core/assert.ts';
 import { after, type Micros } from '../core/time.ts';
 import { unpackBlock } from './block-compression.ts';
 import { type CfRailgun, type RatioWord, ratioOf } from './cf-railgun.ts';
-import { type Version, dictionaryKey, makeVersion, packVersion, sha256, unpackVersion } from './dictionary.ts';
+import {
+  Room,
+  type Version,
+  dictionaryKey,
+  makeVersion,
+  packVersion,
+  sha256,
+  unpackVersion,
+  versionName,
+} from './dictionary.ts';
 import { ErrorCode, type Fault, type LaneFault, faultOfReset, isIdempotent } from './faults.ts';
 import { Flag, type Frame, FrameType } from './frame.ts';
-import { type HeadLine, encodeHead, parseHead, without } from './head.ts';
+import { HOP_BY_HOP_FIELDS, type HeadLine, encodeHead, parseHead, without } from './head.ts';
 import { applyHeadDelta, storableHead } from './head-delta.ts';
 import { LaneEnd, type LaneState, type LaneView, earliest } from './lane-end.ts';
 import {
@@ -42,17 +51,7 @@ import { type StoreAnswer, isConditional } from './store-dialogue.ts';
 import { type SenderInput, type SenderState, stepSender, visibleId } from './streams.ts';
 
 /** Fields of one connection, and those that only edge and sender read (RG-020). */
-const DROPPED: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'cf-origin-ip',
-  'cf-wan-id',
-]);
+const DROPPED: ReadonlySet<string> = new Set([...HOP_BY_HOP_FIELDS, 'cf-origin-ip', 'cf-wan-id']);
 
 export class Sender {
   readonly #options: SenderOptions;
@@ -416,44 +415,58 @@ export class Sender {
     if (needsBase && base?.kind === 'lost')
       return this.#wrong(stream, ResyncReason.lost, 'the named version is gone here');
     const version = base?.kind === 'have' ? base.version : undefined;
-    const body = this.#body(stream, answer, version);
+    const headBytes =
+      answer.headMode === 'plain' ? answer.head : applyHeadDelta(version?.head ?? new Uint8Array(0), answer.head);
+    const head = headBytes === undefined ? undefined : parseHead(headBytes);
+    const room = head === undefined ? undefined : this.#room(answer, head);
+    const body = this.#body(stream, answer, version, room?.body);
     if (typeof body === 'string') return this.#wrong(stream, ResyncReason.undecodable, body);
     const digest = answer.mode === 'same' && version !== undefined ? version.digest : sha256(body);
     if (!sameBytes(digest.subarray(0, DIGEST_BYTES), answer.digest) || body.length !== answer.bodyLength) {
       return this.#wrong(stream, ResyncReason.digest, 'digest differs');
     }
-    const headBytes =
-      answer.headMode === 'plain' ? answer.head : applyHeadDelta(version?.head ?? new Uint8Array(0), answer.head);
-    const head = headBytes === undefined ? undefined : parseHead(headBytes);
     if (head === undefined) return this.#wrong(stream, ResyncReason.head, 'head delta does not fit');
-    this.#release(stream, answer, head, body, digest, version);
+    this.#release(stream, answer, head, body);
+    // The visitor has his answer: what follows is for the next one.
+    if (answer.mode === 'same') this.#refresh(stream, version);
+    else if (room !== undefined) this.#store(stream, room, digest);
   }
 
-  #body(stream: SenderStream, answer: ResponseMessage, version: Version | undefined): Uint8Array | string {
-    const payload = joined(stream.pieces);
+  /** Where a new version is put together, when it will be stored. */
+  #room(answer: ResponseMessage, head: readonly HeadLine[]): Room | undefined {
+    const { dictionary } = this.#options;
     const length = answer.bodyLength ?? 0;
-    switch (answer.mode) {
-      case 'full':
-        return unpackBlock(answer.codec, payload, length) ?? 'block compression refused';
-      case 'same':
-        return version?.body ?? 'no base';
-      default: {
-        const decoded = this.#options.codec.decode(answer.codec, version?.body ?? new Uint8Array(0), payload, length);
-        return decoded.kind === 'page' ? decoded.bytes : decoded.why;
-      }
-    }
+    if (answer.mode === 'same' || !dictionary.fits(length) || dictionary.resting(this.#now)) return undefined;
+    return new Room(storableHead(head), length);
   }
 
-  #release(
+  /** The page, or why there is none. In `room` if there is one. */
+  #body(
     stream: SenderStream,
     answer: ResponseMessage,
-    head: readonly HeadLine[],
-    body: Uint8Array,
-    digest: Uint8Array,
-    base: Version | undefined,
-  ): void {
+    version: Version | undefined,
+    room: Uint8Array | undefined,
+  ): Uint8Array | string {
+    if (answer.mode === 'same') return version?.body ?? 'no base';
+    const payload = joined(stream.pieces);
+    const length = answer.bodyLength ?? 0;
+    let body: Uint8Array | undefined;
+    if (answer.mode === 'full') {
+      body = unpackBlock(answer.codec, payload, length);
+      if (body === undefined) return 'block compression refused';
+    } else {
+      const base = version?.body ?? new Uint8Array(0);
+      const decoded = this.#options.codec.decode(answer.codec, base, payload, length, room);
+      if (decoded.kind !== 'page') return decoded.why;
+      body = decoded.bytes;
+    }
+    if (room === undefined || body === room || body.length !== length) return body;
+    room.set(body);
+    return room;
+  }
+
+  #release(stream: SenderStream, answer: ResponseMessage, head: readonly HeadLine[], body: Uint8Array): void {
     const { number } = stream;
-    this.#store(stream, answer, head, body, digest, base);
     const wanBytes = stream.earlier + stream.received;
     const cfRailgun = this.#header(stream, answer);
     this.#events.push({
@@ -471,24 +484,26 @@ export class Sender {
     this.#afterClose();
   }
 
-  #store(
-    stream: SenderStream,
-    answer: ResponseMessage,
-    head: readonly HeadLine[],
-    body: Uint8Array,
-    digest: Uint8Array,
-    base: Version | undefined,
-  ): void {
+  #store(stream: SenderStream, room: Room, digest: Uint8Array): void {
+    const name = versionName(room.head, digest);
+    this.#keep(stream, name, room.pack(name, digest, this.#now));
+  }
+
+  /** An unchanged page, stored anew before its time is over. */
+  #refresh(stream: SenderStream, base: Version | undefined): void {
     const { dictionary } = this.#options;
     const now = this.#now;
-    if (answer.mode === 'same' && (base === undefined || !dictionary.wantsRefresh(base, now))) return;
-    const stored = answer.mode === 'same' && base !== undefined ? base.head : storableHead(head);
-    const version = makeVersion(stored, body, digest, now);
-    if (!dictionary.fits(version) || dictionary.resting(now)) return;
-    dictionary.learn(stream.key, version.name, now);
+    if (base === undefined || !dictionary.wantsRefresh(base, now)) return;
+    if (!dictionary.fits(base.body.length) || dictionary.resting(now)) return;
+    const version = makeVersion(base.head, base.body, base.digest, now);
+    this.#keep(stream, version.name, packVersion(version));
+  }
+
+  #keep(stream: SenderStream, name: Uint8Array, value: Uint8Array): void {
+    const { dictionary } = this.#options;
+    dictionary.learn(stream.key, name, this.#now);
     const { expirationSeconds } = dictionary.options;
-    const key = this.#storeKey(stream, version.name);
-    this.#events.push({ kind: 'store_set', key, value: packVersion(version), expirationSeconds });
+    this.#events.push({ kind: 'store_set', key: this.#storeKey(stream, name), value, expirationSeconds });
   }
 
   /** Never pass it on: drop the entry and ask once for the whole body (RG-052). */

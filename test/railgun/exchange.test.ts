@@ -695,6 +695,48 @@ describe('dictionaries', () => {
   });
 });
 
+describe('while the origin is awaited', () => {
+  /** A pair whose codec says what it was asked to prepare, in the order of things. */
+  const watched = (): { readonly pair: Pair; readonly seen: string[] } => {
+    const seen: string[] = [];
+    const codec = {
+      ...trimCodec,
+      prepare: (previous: Uint8Array) => void seen.push(`prepare ${previous.length}`),
+      encode: (...given: Parameters<typeof trimCodec.encode>) => {
+        seen.push('encode');
+        return trimCodec.encode(...given);
+      },
+    };
+    return { pair: new Pair({ codec }), seen };
+  };
+
+  it('the old page is prepared, once the store has it and before the answer is there', () => {
+    const { pair, seen } = watched();
+    versions(pair, { body: page('one', 90_000) }, { body: page('two', 90_000), afterUs: 50_000 });
+    pair.get();
+    expect(pair.get().ended?.mode).toBe('delta');
+    expect(seen).toEqual([`prepare ${page('one', 90_000).length}`, 'encode']);
+  });
+
+  it('not when others wait too: then the work is done where it is certainly wanted', () => {
+    const { pair, seen } = watched();
+    pair.origin = (request) => ({ body: page(`${request.path} ${pair.asked.length}`, 90_000), afterUs: 50_000 });
+    pair.get({ path: '/a' });
+    const slow = pair.request({ path: '/b' });
+    const fast = pair.request({ path: '/a' });
+    expect(pair.finish(fast).ended?.mode).toBe('delta');
+    pair.finish(slow);
+    expect(seen).toEqual(['encode']);
+  });
+
+  it('and not again for a page that was found unchanged', () => {
+    const { pair, seen } = watched();
+    pair.origin = () => ({ body: page('x', 5_000), afterUs: 50_000 });
+    for (let turn = 0; turn < 4; turn += 1) pair.get();
+    expect(seen).toEqual([`prepare ${page('x', 5_000).length}`]);
+  });
+});
+
 describe('several streams on one lane', () => {
   it('RG-007 the second request completes first when the first origin answer is slow', () => {
     const pair = new Pair({

@@ -496,8 +496,12 @@ class World {
       const now = this.#clock.now();
       listener.originHead(stream, { status: 200, lines, bodyLength: declared ? coded.length : undefined }, now);
       const middle = random.below(coded.length);
-      listener.originBody(stream, coded.subarray(0, middle), now);
-      listener.originBody(stream, coded.subarray(middle), now);
+      // As a socket reads: into a Buffer that is used again at once.
+      for (const piece of [coded.subarray(0, middle), coded.subarray(middle)]) {
+        const read = Buffer.from(piece);
+        listener.originBody(stream, read, now);
+        read.fill(0x5a);
+      }
       listener.originEnd(stream, now);
     });
   }

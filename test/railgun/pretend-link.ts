@@ -458,7 +458,10 @@ export class Pair {
     this.listener.originHead(stream, { status: reply.status ?? 200, lines, bodyLength }, this.now);
     const feed = (from: number): void => {
       for (let at = from; at < pieces.length; at += 1) {
-        const more = this.listener.originBody(stream, pieces[at] as Uint8Array, this.now);
+        // As a socket reads: into a Buffer that is used again at once.
+        const read = Buffer.from(pieces[at] as Uint8Array);
+        const more = this.listener.originBody(stream, read, this.now);
+        read.fill(0x5a);
         if (more || at + 1 === pieces.length) continue;
         this.#paused.set(stream, () => feed(at + 1));
         return;

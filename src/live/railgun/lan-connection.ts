@@ -16,11 +16,17 @@ import { isCertificateFault } from '../proxy/connect-faults.ts';
 /** Spec 2.7: behind a balancer, keep-alive of 90 s. */
 export const LAN_IDLE_MS = 90_000;
 
+/**
+ * All connections without TLS read into this: whoever is told of bytes copies them at once. A page of the usual size comes with one call,
+ * and leaves nothing to collect.
+ */
+const READ_BUFFER = Buffer.allocUnsafeSlow(262_144);
+
 /** Whoever made the request. */
 export interface LanSink {
   lanConnected(): void;
   lanHead(head: ResponseHead, bodyLength: number | undefined): void;
-  /** `bytes` may be kept. False: stop reading until `resume`. */
+  /** `bytes` are good during the call only. False: stop reading until `resume`. */
   lanBody(bytes: Uint8Array): boolean;
   lanEnd(): void;
   lanFailed(failure: OriginFailure, detail: string): void;
@@ -61,6 +67,13 @@ export class LanConnection implements ResponseSink {
     this.#onGone = hooks.onGone;
     const common = { host: request.address, port: request.port, noDelay: true, keepAlive: true } as const;
     const { serverName, validateCert } = request;
+    const onread = {
+      buffer: READ_BUFFER,
+      callback: (count: number): boolean => {
+        this.#read(READ_BUFFER, count);
+        return true;
+      },
+    };
     this.#socket = request.tls
       ? connectTls({
           ...common,
@@ -69,10 +82,11 @@ export class LanConnection implements ResponseSink {
           ...(isIP(serverName) === 0 && serverName !== '' ? { servername: serverName } : {}),
           ...(tls.ca === undefined ? {} : { ca: tls.ca }),
         })
-      : connectTcp(common);
+      : connectTcp({ ...common, onread });
     this.#socket.setTimeout(0);
     this.#socket.once(request.tls ? 'secureConnect' : 'connect', () => this.#onConnected());
-    this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    // TLS has pieces of its own making anyway (and no `onread` that could be paused: proxy/origin-connection.ts).
+    if (request.tls) this.#socket.on('data', (chunk: Buffer) => this.#read(chunk, chunk.length));
     this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#broken(error));
     this.#socket.on('end', () => this.#ended());
     this.#socket.on('close', () => this.#fail('reset', 'unexpected EOF'));
@@ -86,7 +100,10 @@ export class LanConnection implements ResponseSink {
     this.#requestDone = request.body === 'none';
     this.#socket.setTimeout(0);
     this.#reader.begin(request.method);
-    this.#queue(Buffer.from(requestText(request), 'latin1'), 0);
+    this.#unsent.push({ bytes: Buffer.from(requestText(request), 'latin1'), payload: 0 });
+    // What is whole leaves at once; a head waits for the first bytes of its body.
+    if (this.#requestDone) this.#send();
+    else this.#sendSoon();
     if (this.#connected) sink.lanConnected();
   }
 
@@ -138,7 +155,6 @@ export class LanConnection implements ResponseSink {
   }
 
   bodySpan(buf: Buffer, start: number, end: number): void {
-    // `buf` is this read's own chunk: Node does not use it again.
     if (this.#sink?.lanBody(buf.subarray(start, end)) === false) {
       this.#paused = true;
       this.#socket.pause();
@@ -178,13 +194,13 @@ export class LanConnection implements ResponseSink {
     this.#sink?.lanFlush();
   }
 
-  #read(chunk: Buffer): void {
+  #read(buf: Buffer, count: number): void {
     const sink = this.#sink;
     // Bytes that nobody asked for make a connection that nobody can trust.
     if (sink === undefined) return this.destroy();
-    const read = this.#reader.receive(chunk, 0, chunk.length);
+    const read = this.#reader.receive(buf, 0, count);
     if (this.#sink === sink) sink.lanFlush();
-    else if (read < chunk.length) this.destroy();
+    else if (read < count) this.destroy();
   }
 
   #ended(): void {
@@ -206,9 +222,13 @@ export class LanConnection implements ResponseSink {
     sink?.lanFlush();
   }
 
-  /** Head and first body bytes leave together. */
   #queue(bytes: Uint8Array, payload: number): void {
     this.#unsent.push({ bytes, payload });
+    this.#sendSoon();
+  }
+
+  /** At the end of this turn. */
+  #sendSoon(): void {
     if (!this.#connected || this.#sending) return;
     this.#sending = true;
     queueMicrotask(() => {
@@ -218,9 +238,10 @@ export class LanConnection implements ResponseSink {
   }
 
   #send(): void {
+    if (!this.#connected) return;
     const pieces = this.#unsent;
-    this.#unsent = [];
     if (pieces.length === 0 || this.#gone) return;
+    this.#unsent = [];
     const payload = pieces.reduce((sum, piece) => sum + piece.payload, 0);
     const first = pieces[0];
     const whole =

@@ -134,6 +134,8 @@ export class LinkDriver {
     if (placement.kind === 'placed') {
       this.#under.set(placement.request, { sink, lane: placement.lane });
       this.#dirty.add(placement.lane);
+      // What is whole leaves before the store is asked; a head waits for the first bytes of its body.
+      if (!request.hasBody) this.#sockets.get(placement.lane)?.flush();
     }
     this.#run();
     return placement;

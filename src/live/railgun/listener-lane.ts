@@ -7,6 +7,7 @@ import type { Scheduler } from '../../core/ports.ts';
 import type { OriginRequest } from '../../railgun/origin-request.ts';
 import { encodeJob } from '../../railgun/answer.ts';
 import { ErrorCode, type LaneFault } from '../../railgun/faults.ts';
+import { HOP_BY_HOP_FIELDS } from '../../railgun/head.ts';
 import { Listener } from '../../railgun/listener.ts';
 import type { ListenerEvent, ListenerOptions, ListenerRules } from '../../railgun/listener-events.ts';
 import type { LogLevel } from '../../railgun/log-lines.ts';
@@ -105,12 +106,12 @@ export class ListenerLane {
     this.#pumping = true;
     try {
       for (;;) {
-        const events = this.#machine.takeEvents();
-        this.#handle(events);
-        if (events.length > 0) continue;
+        // Bytes first: an answer is not to wait until it has been stored and counted.
         const before = this.#wire.sent;
         if (!this.#over) this.#wire.flush();
-        if (this.#wire.sent === before) break;
+        const events = this.#machine.takeEvents();
+        this.#handle(events);
+        if (events.length === 0 && this.#wire.sent === before) break;
       }
     } finally {
       this.#pumping = false;
@@ -278,18 +279,8 @@ class Fetch implements LanSink {
   }
 }
 
-/** RFC 9110 section 7.6.1: what is said about the connection to the origin stays here. */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
-
+/** What is said about the connection to the origin stays here. */
 function isHop(name: string, head: ResponseHead): boolean {
   const lower = name.toLowerCase();
-  return HOP_BY_HOP.has(lower) || head.connectionNames.includes(lower);
+  return HOP_BY_HOP_FIELDS.has(lower) || head.connectionNames.includes(lower);
 }

@@ -12,7 +12,8 @@ export function timedCodec(codec: DeltaCodec, spent: (ms: number) => void): Delt
   };
   return {
     mask: codec.mask,
+    prepare: (previous, allowed) => timed(() => codec.prepare?.(previous, allowed)),
     encode: (previous, current, allowed) => timed(() => codec.encode(previous, current, allowed)),
-    decode: (number, previous, delta, length) => timed(() => codec.decode(number, previous, delta, length)),
+    decode: (number, previous, delta, length, into) => timed(() => codec.decode(number, previous, delta, length, into)),
   };
 }

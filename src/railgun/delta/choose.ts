@@ -18,7 +18,7 @@ import type { CodecId } from './codec.ts';
 import { ALL_CODECS, CODEC, decode } from './codec.ts';
 import { encodeCopyAdd } from './copy-add.ts';
 import { encodeBrotli, encodeZstd } from './dictionary.ts';
-import { MAX_TOKENS, QUICK, THOROUGH, encodeHybrid } from './hybrid.ts';
+import { MAX_TOKENS, QUICK, THOROUGH, encodeHybrid, prepareHybrid } from './hybrid.ts';
 import type { ParseLimits } from './parse.ts';
 
 export interface EncodeOptions {
@@ -39,6 +39,9 @@ export const WORKER_BUDGET_US = 50_000;
 export function deltaCodec(budgetUs: number): DeltaCodec {
   return {
     mask: ALL_CODECS,
+    prepare: (previous, allowed) => {
+      if ((allowed & (1 << CODEC.hybrid)) !== 0) prepareHybrid(previous);
+    },
     encode: (previous, current, allowed) => encode(previous, current, { codecs: allowed, budgetUs }),
     decode,
   };

@@ -18,9 +18,15 @@ export const ALL_CODECS = (1 << CODEC.copyAdd) | (1 << CODEC.hybrid) | (1 << COD
 
 /**
  * The page of exactly `length` bytes that a delta makes of the previous version. Any bytes, and any previous version,
- * give such a page or a refusal, in bounded time and memory; only the digest tells whether it is the right page.
+ * give such a page or a refusal, in bounded time and memory; only the digest tells whether it is the right page. `into`: codec-port.ts.
  */
-export function decode(codec: number, previous: Uint8Array, delta: Uint8Array, length: number): Decoded {
+export function decode(
+  codec: number,
+  previous: Uint8Array,
+  delta: Uint8Array,
+  length: number,
+  into?: Uint8Array,
+): Decoded {
   switch (codec) {
     case CODEC.same:
       return delta.length === 0 && previous.length === length
@@ -29,7 +35,7 @@ export function decode(codec: number, previous: Uint8Array, delta: Uint8Array, l
     case CODEC.copyAdd:
       return decodeCopyAdd(previous, delta, length);
     case CODEC.hybrid:
-      return decodeHybrid(previous, delta, length);
+      return decodeHybrid(previous, delta, length, into);
     case CODEC.zstd:
       return decodeZstd(previous, delta, length);
     case CODEC.brotli:

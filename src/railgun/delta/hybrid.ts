@@ -38,6 +38,11 @@ const model = new Model();
 const encoder = new BitEncoder();
 const decoder = new BitDecoder();
 
+/** Most of what a small delta costs is the index over the old page: made here, if `old` is the next one that a delta is asked against. */
+export function prepareHybrid(old: Uint8Array): void {
+  if (old.length <= MAX_OLD) parser.prepare(old);
+}
+
 /** The delta of `page` against `old`, or undefined when they have too little in common. */
 export function encodeHybrid(
   old: Uint8Array,
@@ -71,11 +76,12 @@ function codeTokens(old: Uint8Array, page: Uint8Array, tokens: Tokens): Uint8Arr
   return encoder.finish();
 }
 
-/** The page of `size` bytes that `delta` makes of `old`. */
-export function decodeHybrid(old: Uint8Array, delta: Uint8Array, size: number): Decoded {
+/** The page of `size` bytes that `delta` makes of `old`; in `into` when that is given, which must have this size. */
+export function decodeHybrid(old: Uint8Array, delta: Uint8Array, size: number, into?: Uint8Array): Decoded {
+  assert(into === undefined || into.length === size, 'room for the page');
   if (!decoder.start(delta)) return refused('not a hybrid delta');
   // Not cleared first: every byte is written before the page is given out.
-  const page = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
+  const page = into ?? new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
   model.start(old, page);
   const wrong = decodeTokens(old, page);
   model.end();

@@ -41,6 +41,8 @@ const MAX_MAGNITUDE = 24;
 
 const FIELD_BITS = 16;
 const FIELD_MASK = (1 << FIELD_BITS) - 1;
+/** Literals whose rows are remembered and cleared one by one; with more, clearing everything is as fast. */
+const FEW = 1_024;
 /** How far back from a byte the word is sought that names its field. */
 const FIELD_REACH = 24;
 
@@ -63,6 +65,9 @@ export class Model {
   readonly #order1 = new Int32Array(1 << 16);
   readonly #field = new Int32Array(1 << FIELD_BITS);
   readonly #weights = new Int32Array(3);
+  /** Of the first literals: the row of `#order1` and the two of `#field` that they moved. All, before the first page. */
+  readonly #touched = new Int32Array(3 * FEW);
+  #literals = FEW + 1;
 
   readonly history = new Uint8Array(HISTORY);
   historyLength = 0;
@@ -88,7 +93,7 @@ export class Model {
     this.#old = old;
     this.#page = page;
     for (const slots of [this.#flag, this.#kind, this.#long, this.#stop, this.#length, this.#place]) slots.fill(FRESH);
-    for (const slots of [this.#order0, this.#order1, this.#field]) slots.fill(FRESH);
+    this.#forgetLiterals();
     this.#weights.fill(26_214);
     this.historyLength = 0;
     this.#main = this.#mainAt = this.#stray = this.#strayAt = this.#run = this.#state = 0;
@@ -98,6 +103,31 @@ export class Model {
   /** The page is done: keep no hold on it. */
   end(): void {
     this.#old = this.#page = NOTHING;
+  }
+
+  /** Half a megabyte of slots, of which a small delta has touched a few rows: only these, where they are known. */
+  #forgetLiterals(): void {
+    const order1 = this.#order1;
+    const field = this.#field;
+    const touched = this.#touched;
+    this.#order0.fill(FRESH);
+    if (this.#literals > FEW) {
+      order1.fill(FRESH);
+      field.fill(FRESH);
+    } else {
+      for (let n = 0; n < 3 * this.#literals; n += 3) {
+        const row = touched[n]!;
+        const high = touched[n + 1]!;
+        const low = touched[n + 2]!;
+        // The first bit of a byte always moves slot 1 of its row: a row where that is fresh has been cleared already.
+        if (order1[row + 1] !== FRESH) order1.fill(FRESH, row, row + 256);
+        for (let slot = 0; slot < 16; slot++) {
+          field[high + slot] = FRESH;
+          field[low + slot] = FRESH;
+        }
+      }
+    }
+    this.#literals = 0;
   }
 
   /** Is the token at `at` a copy (1) or a literal (0)? */
@@ -120,13 +150,21 @@ export class Model {
     const weights = this.#weights;
     const base1 = at > 0 ? page[at - 1]! << 8 : 0;
     let baseField = fieldHash(page, at) & ~15;
+    const nth = this.#literals++;
+    if (nth < FEW) {
+      this.#touched[3 * nth] = base1;
+      this.#touched[3 * nth + 1] = baseField;
+    }
     let w0 = weights[0]!;
     let w1 = weights[1]!;
     let w2 = weights[2]!;
     let node = 1;
     for (let k = 7; k >= 0; k--) {
       const at1 = base1 | node;
-      if (k === 3) baseField = (baseField ^ Math.imul(node, 0x9e350)) & FIELD_MASK;
+      if (k === 3) {
+        baseField = (baseField ^ Math.imul(node, 0x9e350)) & FIELD_MASK;
+        if (nth < FEW) this.#touched[3 * nth + 2] = baseField;
+      }
       const atField = baseField + (k > 3 ? node : (node & ((1 << (3 - k)) - 1)) | (1 << (3 - k)));
       const slot0 = order0[node]!;
       const slot1 = order1[at1]!;

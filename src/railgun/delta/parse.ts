@@ -51,6 +51,11 @@ const CALM = 12;
 const RESUME = 8;
 const RESUME_SLACK = 8;
 
+/** Bytes compared at once in a long copy. */
+const STRIDE = 2_048;
+/** Places of history that are cleared one by one. */
+const FEW = 4_096;
+
 const HASH_BITS = 16;
 const REGION_BITS = 15;
 const OWN_BITS = 14;
@@ -92,6 +97,7 @@ export class Tokens {
 
 const NOTHING = new Uint8Array(0);
 const NO_VIEW: DataView = new DataView(NOTHING.buffer);
+const NO_BUFFER = bufferOf(NOTHING);
 
 export class Parser {
   readonly tokens = new Tokens();
@@ -138,11 +144,26 @@ export class Parser {
   #page: Uint8Array = NOTHING;
   #oldView: DataView = NO_VIEW;
   #pageView: DataView = NO_VIEW;
+  #oldBuffer = NO_BUFFER;
+  #pageBuffer = NO_BUFFER;
+  /** `#old` was given ahead of its page, and all of it is indexed. */
+  #prepared = false;
 
   /** The page is done: keep no hold on it. */
   end(): void {
     this.#old = this.#page = NOTHING;
     this.#oldView = this.#pageView = NO_VIEW;
+    this.#oldBuffer = this.#pageBuffer = NO_BUFFER;
+    this.#prepared = false;
+  }
+
+  /** Index all of an old page whose new one is awaited: `parse` then finds it done, if that is the next. Holds the page until then. */
+  prepare(old: Uint8Array): void {
+    this.#open(old);
+    this.#prepared = true;
+    const last = (old.length - 1) >> REGION_BITS;
+    for (let region = 0; region <= last; region++) this.#index(region);
+    this.#indexSparse();
   }
 
   /** Fill `tokens`. False: more than `limits.tokens`, the pages have too little in common for this codec. */
@@ -196,22 +217,37 @@ export class Parser {
   }
 
   #begin(old: Uint8Array, page: Uint8Array): void {
-    this.#old = old;
+    if (!this.#prepared || this.#old !== old) this.#open(old);
     this.#page = page;
-    this.#oldView = new DataView(old.buffer, old.byteOffset, old.length);
     this.#pageView = new DataView(page.buffer, page.byteOffset, page.length);
+    this.#pageBuffer = bufferOf(page);
     this.tokens.count = 0;
+    this.#forgetHistory();
+  }
+
+  /** Nothing of the old page is indexed yet. */
+  #open(old: Uint8Array): void {
+    this.#old = old;
+    this.#oldView = new DataView(old.buffer, old.byteOffset, old.length);
+    this.#oldBuffer = bufferOf(old);
+    this.#prepared = false;
     if (this.#next6.length < old.length) {
       this.#next6 = new Int32Array(old.length + (old.length >> 2));
     }
-    this.#head6.fill(-1);
-    this.#headOwn.fill(-1);
     this.#regionReady.fill(0);
-    this.#historyLength = 0;
-    this.#historyIndexed = 0;
+    this.#anyReady = false;
     this.#sparseReady = false;
   }
 
+  /** Most pages leave little history: its places are cleared one by one rather than with the whole table. */
+  #forgetHistory(): void {
+    if (this.#historyIndexed > FEW) this.#headOwn.fill(-1);
+    else for (let p = 0; p < this.#historyIndexed; p++) this.#headOwn[this.#ownHash(p)] = -1;
+    this.#historyLength = 0;
+    this.#historyIndexed = 0;
+  }
+
+  #anyReady = false;
   #sparseReady = false;
 
   /** How many bytes agree between the old page from `a` and this page from `b`. */
@@ -220,10 +256,26 @@ export class Parser {
     const pageView = this.#pageView;
     const most = Math.min(oldView.byteLength - a, pageView.byteLength - b);
     let n = 0;
-    while (n + 4 <= most && oldView.getInt32(a + n, true) === pageView.getInt32(b + n, true)) n += 4;
+    const near = Math.min(most, STRIDE);
+    while (n + 4 <= near && oldView.getInt32(a + n, true) === pageView.getInt32(b + n, true)) n += 4;
+    if (n === STRIDE) {
+      n = this.#sameFar(a, b, most);
+      while (n + 4 <= most && oldView.getInt32(a + n, true) === pageView.getInt32(b + n, true)) n += 4;
+    }
     const old = this.#old;
     const page = this.#page;
     while (n < most && old[a + n] === page[b + n]) n++;
+    return n;
+  }
+
+  /** In whole strides, by the machine's own comparison: most of a page is one long copy. */
+  #sameFar(a: number, b: number, most: number): number {
+    let n = STRIDE;
+    while (
+      n + STRIDE <= most &&
+      this.#oldBuffer.compare(this.#pageBuffer, b + n, b + n + STRIDE, a + n, a + n + STRIDE) === 0
+    )
+      n += STRIDE;
     return n;
   }
 
@@ -240,6 +292,8 @@ export class Parser {
   #index(region: number): void {
     if (this.#regionReady[region] === 1) return;
     this.#regionReady[region] = 1;
+    if (!this.#anyReady) this.#head6.fill(-1);
+    this.#anyReady = true;
     const view = this.#oldView;
     const begin = region << REGION_BITS;
     const stop = Math.min((region + 1) << REGION_BITS, view.byteLength - 5);
@@ -335,9 +389,11 @@ export class Parser {
           const kind = this.#offerKind[l]!;
           const from = this.#offerFrom[l]!;
           const source = kind === OWN ? this.#history : old;
+          // What lies behind the history is of another page: a copy ends there by itself.
+          const limit = kind === OWN ? this.#historyLength : old.length;
           let price = going + offer[l]!;
           if (l >= LONG) price = here + PRICE.copy + PRICE.long + offer[l]! + numberPrice(l - LONG);
-          else if (from + l < source.length) price += STOP_PRICE[stopContext(source, from, l) >> 3]!;
+          else if (from + l < limit) price += STOP_PRICE[stopContext(source, from, l) >> 3]!;
           const to = pos + l;
           if (price < cost[to]!) {
             cost[to] = price;
@@ -473,6 +529,12 @@ export class Parser {
     }
   }
 
+  #ownHash(p: number): number {
+    const history = this.#history;
+    const key = history[p]! | (history[p + 1]! << 8) | (history[p + 2]! << 16) | (history[p + 3]! << 24);
+    return Math.imul(key, 0x9e3779b1) >>> (32 - OWN_BITS);
+  }
+
   #remember(from: number, to: number): void {
     const history = this.#history;
     const page = this.#page;
@@ -482,12 +544,15 @@ export class Parser {
     this.#historyLength = length;
     for (; this.#historyIndexed + 4 <= length; this.#historyIndexed++) {
       const p = this.#historyIndexed;
-      const key = history[p]! | (history[p + 1]! << 8) | (history[p + 2]! << 16) | (history[p + 3]! << 24);
-      const hash = Math.imul(key, 0x9e3779b1) >>> (32 - OWN_BITS);
+      const hash = this.#ownHash(p);
       this.#historyNext[p] = this.#headOwn[hash]!;
       this.#headOwn[hash] = p;
     }
   }
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function placePrice(away: number): number {

@@ -332,8 +332,14 @@ export function railgunOf(answer: Answer): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** Makes requests until one goes over the link: the first ones open it. */
+/** Until there is a lane: the first request opens one. Where that took longer than a lane may, more requests try again. */
 export async function warm(edge: EdgeLab, path = '/warm'): Promise<void> {
   await get(edge.port, path);
-  await edge.when('lane_ready');
+  const ready = edge.when('lane_ready');
+  const first = await Promise.race([ready, edge.when('lane_failed')]);
+  if (first.kind === 'lane_ready') return;
+  while (!edge.news.some(({ kind }) => kind === 'lane_ready')) {
+    await get(edge.port, path);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }

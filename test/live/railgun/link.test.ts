@@ -322,7 +322,8 @@ describe('an origin that fails', () => {
       handler: (request, response) => {
         if (request.url !== '/silent') response.end('ok');
       },
-      listener: { rules: { lanTimeoutUs: 200_000 } },
+      // Room for the connection before it, and for the request after it.
+      listener: { rules: { lanTimeoutUs: 2_000_000 } },
     });
     expect((await ask('/silent')).status).toBe(524);
     expect(

@@ -2,13 +2,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type Server } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { ownPort } from '../../contract/own-port.ts';
 import { pageAt } from '../../../src/sim/pages.ts';
-import { type EdgeLab, get, Origin, railgunOf, startEdge, TOKEN } from './lab.ts';
+import { type EdgeLab, get, Origin, railgunOf, startEdge, TOKEN, warm } from './lab.ts';
 import { serveSite } from './served.ts';
 
 const BIN = new URL('../../../bin/switchyard.js', import.meta.url).pathname;
@@ -82,8 +83,7 @@ async function site(): Promise<Origin & { version: number }> {
 async function linked(origin: Origin, port: number): Promise<EdgeLab> {
   const edge = await startEdge({ listenerPort: port, originPort: origin.port });
   cleanups.push(() => edge.stop());
-  await get(edge.port, '/warm');
-  await edge.when('lane_ready');
+  await warm(edge);
   return edge;
 }
 
@@ -157,13 +157,12 @@ describe('signals', () => {
     const successor = Number(readFileSync(join(run.folder, 'listener.pid'), 'utf8'));
     cleanups.push(() => void process.kill(successor, 'SIGKILL'));
     expect(successor).not.toBe(run.child.pid);
-    for (let tries = 0; tries < 200; tries += 1) {
+    for (;;) {
       const answer = await get(edge.port, '/x');
       expect(answer.status).toBe(200);
       if (!railgunOf(answer).startsWith('direct')) return;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    throw new Error('no lane to the successor');
   });
 });
 
@@ -220,7 +219,7 @@ describe('statistics', () => {
 
 describe.skipIf(MEMCACHED === undefined)('a real memcached', () => {
   it('RG-053 RG-117 dies and comes back in the middle of traffic: no page is wrong, and deltas return by themselves', async () => {
-    const port = await freePort();
+    const port = await ownPort();
     const memcached = (): ChildProcess => {
       const child = spawn(
         MEMCACHED ?? '',
@@ -237,14 +236,13 @@ describe.skipIf(MEMCACHED === undefined)('a real memcached', () => {
     const origin = await site();
     const edge = await linked(origin, run.port);
     const deltas = async (): Promise<void> => {
-      for (let tries = 0; tries < 400; tries += 1) {
+      for (;;) {
         origin.version += 1;
         const answer = await get(edge.port, '/p');
         expect([answer.status, answer.body.equals(pageAt('shop', 4, origin.version))]).toEqual([200, true]);
         if (/^[0-9a-f]{10} \d+\.\d\d \S+ 0030 /.test(railgunOf(answer))) return;
         await new Promise((resolve) => setTimeout(resolve, 25));
       }
-      throw new Error('no delta');
     };
     await deltas();
     server.kill('SIGSTOP');
@@ -265,16 +263,6 @@ describe.skipIf(MEMCACHED === undefined)('a real memcached', () => {
     await deltas();
   });
 });
-
-function freePort(): Promise<number> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 describe('activation at the control plane of an edge', () => {
   async function registered(): Promise<{ served: Awaited<ReturnType<typeof serveSite>>; id: string; conf: string }> {

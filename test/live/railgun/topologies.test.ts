@@ -66,7 +66,8 @@ interface Balanced {
 async function balanced(options: L4BalancerOptions): Promise<Balanced> {
   const events: L4BalancerEvent[] = [];
   const waiting: (() => void)[] = [];
-  const checks = { intervalUs: 60_000, timeoutUs: 50_000, unhealthy: 2, healthy: 2 };
+  // Four failures in a row: on a machine without time for us a check of a good listener may fail, too.
+  const checks = { intervalUs: 250_000, timeoutUs: 240_000, unhealthy: 4, healthy: 1 };
   const onEvent = (event: L4BalancerEvent): void => {
     events.push(event);
     for (const each of waiting.splice(0)) each();
@@ -80,13 +81,13 @@ async function balanced(options: L4BalancerOptions): Promise<Balanced> {
 }
 
 async function home(edge: EdgeLab, path = '/p'): Promise<string> {
-  for (let tries = 0; tries < 400; tries += 1) {
+  // The test's own time-out is the limit.
+  for (;;) {
     const answer = await get(edge.port, path);
     expect([answer.status, answer.body.equals(Buffer.from(page))]).toEqual([200, true]);
     if (!railgunOf(answer).startsWith('direct')) return railgunOf(answer);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  throw new Error('traffic did not return to the link');
 }
 
 const target = (id: string, port: number, zone = 'a') => ({ id, zone, host: '127.0.0.1', port });

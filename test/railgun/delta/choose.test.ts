@@ -1,4 +1,5 @@
 /** Which codec a page gets, what that costs, and what the listener makes of it. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../src/core/random.ts';
 import { encodeJob, shapeAnswer } from '../../../src/railgun/answer.ts';
@@ -12,7 +13,7 @@ import {
 } from '../../../src/railgun/delta/choose.ts';
 import { ALL_CODECS, CODEC, decode } from '../../../src/railgun/delta/codec.ts';
 import { pageAt } from '../../../src/sim/pages.ts';
-import { noise } from './cases.ts';
+import { editedPage, noise } from './cases.ts';
 
 const codec = deltaCodec(WORKER_BUDGET_US);
 const only = (id: number): number => 1 << id;
@@ -35,6 +36,26 @@ function withEdits(page: Uint8Array, count: number, length: number, seed: number
   }
   return edited;
 }
+
+describe('an old page prepared while the new one is awaited', () => {
+  it('gives the very delta that it gives unprepared', () => {
+    fc.assert(
+      fc.property(editedPage, ({ old, page }) => {
+        const plain = codec.encode(old, page, ALL_CODECS);
+        codec.prepare?.(old, ALL_CODECS);
+        expect(codec.encode(old, page, ALL_CODECS)).toEqual(plain);
+      }),
+    );
+  });
+
+  it('is forgotten when another is asked about first, and no page leaves a trace in the next one', () => {
+    const [one, two, three] = [news(92_516, 5), news(92_516, 6), news(60_000, 7)];
+    const [plain, other] = [codec.encode(one, two, ALL_CODECS), codec.encode(three, one, ALL_CODECS)];
+    codec.prepare?.(one, ALL_CODECS);
+    expect(codec.encode(three, one, ALL_CODECS)).toEqual(other);
+    expect(codec.encode(one, two, ALL_CODECS)).toEqual(plain);
+  });
+});
 
 describe('sizes', () => {
   it('RG-050 an unchanged page costs no payload at all', () => {

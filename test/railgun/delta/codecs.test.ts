@@ -20,6 +20,15 @@ describe.each(CODERS)('$name', ({ codec, encode }) => {
     expect(wrong(decode(codec, old, delta!, page.length), page)).toBeUndefined();
   });
 
+  it('brings it back into memory that is given, whatever was there before', () => {
+    const { old, page } = SMALL;
+    const into = new Uint8Array(page.length + 8).fill(0x5a).subarray(3, 3 + page.length);
+    const decoded = decode(codec, old, encode(old, page)!, page.length, into);
+    expect(wrong(decoded, page)).toBeUndefined();
+    const { buffer } = into;
+    expect([...new Uint8Array(buffer, 0, 3), ...new Uint8Array(buffer, 3 + page.length)]).toEqual(Array(8).fill(0x5a));
+  });
+
   it('brings back any edited page', () => {
     fc.assert(
       fc.property(editedPage, ({ old, page }) => {
