@@ -19,25 +19,16 @@ import { MAX_PACE, type Pressed, press } from '../drill/press.ts';
 import type { DrillOutcome } from '../drill/run.ts';
 import { type View, drawView, plainView } from '../drill/view.ts';
 import { originsNamed } from '../replay/named-origins.ts';
-import { type ReplayInput, prepareReplay } from '../replay/load.ts';
+import type { ReplayInput } from '../replay/load.ts';
 import { spell } from '../replay/telling.ts';
 import { momentOf } from '../replay/scenario.ts';
 import { renderGithub } from '../report/github.ts';
 import { renderJson } from '../report/json.ts';
 import { renderAll } from '../report/render-all.ts';
 import { renderTerminal, renderVerdict } from '../report/terminal.ts';
-import {
-  displayPath,
-  fileProblem,
-  filesBeside,
-  findGeoDatabase,
-  packageFile,
-  readTextFile,
-  reasonOf,
-  writeWhole,
-} from './files.ts';
+import { displayPath, fileProblem, packageFile, reasonOf, writeWhole } from './files.ts';
 import { EXIT, type Io, paint, wantsColour } from './io.ts';
-import { readRunChecks } from './read-checks.ts';
+import { prepareRun } from './prepare.ts';
 import { refuse } from './refuse.ts';
 import { TraceFile, quote } from './replay.ts';
 import { isLoopback, parseEndpoint } from './serve/options.ts';
@@ -75,20 +66,9 @@ export async function runDrillVerb(named: string | undefined, flags: DrillFlags,
   if ('problems' in complaints) return refuse(complaints.problems, flags, io);
   const { pace } = complaints;
 
-  const read = readTextFile(file);
-  if ('reason' in read) return refuse([fileProblem(file, read.reason)], flags, io);
-  const geo = findGeoDatabase(flags.geoDb);
-  if ('reason' in geo) return refuse([fileProblem(flags.geoDb ?? '', geo.reason)], flags, io);
-  const prepared = await prepareReplay(read.text, file, filesBeside(file, geo.database), {
-    seed: flags.seed,
-    set: [...flags.set, ...(flags.trace === undefined ? [] : [`trace=${flags.trace}`])],
-    version: VERSION,
-    repeat: repeatCommand(file, flags, pace),
-  });
+  const prepared = await prepareRun(file, flags, repeatCommand(file, flags, pace));
   if (!prepared.ok) return refuse(prepared.problems, flags, io);
-  const checks = readRunChecks(prepared.value, flags.check);
-  if (!checks.ok) return refuse(checks.problems, flags, io);
-  const pressed = press(prepared.value, pace);
+  const pressed = press(prepared.input, pace);
   if (!pressed.ok) return refuse(pressed.problems, flags, io);
   const { input, notes } = pressed.value;
   const externals = readOrigins(flags.origin, input);
@@ -124,7 +104,7 @@ export async function runDrillVerb(named: string | undefined, flags: DrillFlags,
     const hint = 'when that may be broken, say --yes-this-is-not-production';
     return refuse([{ ...fileProblem('--origin', ''), message, hint }], flags, io);
   }
-  return perform({ file, input, pace, notes, plan, checks: checks.list }, flags, io);
+  return perform({ file, input, pace, notes, plan, checks: prepared.checks }, flags, io);
 }
 
 interface Planned {
@@ -153,10 +133,9 @@ async function perform(
   const clock = new RealClock();
   const clients = new HttpClients(clock);
   let outcome: DrillOutcome;
-  let prediction: RunReport;
   try {
     live.say('prediction: the replay of the same input');
-    prediction = await predict(input, io.interrupted);
+    const prediction = await predict(input, io.interrupted);
     outcome = await drill(
       {
         input: { ...input, traceSink: (block) => trace.write(block) },
@@ -198,7 +177,7 @@ async function perform(
     trace.discard();
     return tellNothingInjected(outcome, input, flags, io);
   }
-  const { report } = outcome;
+  const { report, prediction } = outcome;
   for (const [fileName, text] of await renderAll(report)) writeWhole(join(out, fileName), text);
   writeWhole(join(out, 'prediction.json'), renderJson(prediction));
   trace.commit();

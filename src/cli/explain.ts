@@ -9,13 +9,12 @@ import { toRfc3339 } from '../core/time.ts';
 import { readDocument } from '../config/document.ts';
 import { findPop } from '../geo/tables.ts';
 import { type Explanation, explainAt } from '../replay/run.ts';
-import { prepareReplay } from '../replay/load.ts';
 import { looksLikeScenario } from '../replay/scenario.ts';
 import { httpFacts } from '../steering/request.ts';
-import { FLAGSHIP, fileProblem, filesBeside, findGeoDatabase, readTextFile } from './files.ts';
+import { FLAGSHIP, fileProblem, readTextFile } from './files.ts';
 import { EXIT, type Io, paint, wantsColour } from './io.ts';
+import { prepareScenario } from './prepare.ts';
 import { refuse } from './refuse.ts';
-import { VERSION } from './version.ts';
 
 export interface ExplainFlags {
   readonly from?: string;
@@ -42,17 +41,10 @@ export async function runExplain(file: string | undefined, flags: ExplainFlags, 
   if ('reason' in read) return refuse([fileProblem(path, read.reason)], flags, io);
   const document = readDocument(read.text, path);
   if (!document.ok) return refuse(document.problems, flags, io);
-  const geo = findGeoDatabase(flags.geoDb);
-  if ('reason' in geo) return refuse([fileProblem(flags.geoDb ?? '', geo.reason)], flags, io);
 
   const isScenario = looksLikeScenario(document.value.value);
   const text = isScenario ? read.text : scenarioAround(path);
-  const prepared = await prepareReplay(text, path, filesBeside(path, geo.database), {
-    seed: flags.seed,
-    set: flags.set,
-    version: VERSION,
-    repeat: '',
-  });
+  const prepared = await prepareScenario(text, path, flags);
   if (!prepared.ok) return refuse(prepared.problems, flags, io);
   const input = prepared.value;
 

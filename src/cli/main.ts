@@ -2,7 +2,7 @@
  * The command line: one verb per file, loaded only when it is asked for, so that `--help` and a replay do not pay for a server.
  * Exit codes are in io.ts and never change.
  */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { EXIT, type Io, processIo } from './io.ts';
 import { VERSION } from './version.ts';
 
@@ -177,6 +177,8 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
       'together: one probe stands for every data center; each: every one sends its own (default together)',
     )
     .option('--drain <seconds>', 'how long running requests may take after SIGTERM (default 30)')
+    // For the lab alone: whoever sends requests then chooses their draws.
+    .addOption(new Option('--drill-seed <seed>').hideHelp())
     .action(async (options) => {
       const { runServe } = await import('./serve.ts');
       code = await runServe(options, io);

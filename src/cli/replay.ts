@@ -10,11 +10,11 @@ import { renderGithub } from '../report/github.ts';
 import { renderJson } from '../report/json.ts';
 import { renderAll } from '../report/render-all.ts';
 import { renderTerminal, renderVerdict } from '../report/terminal.ts';
-import { type Progress, prepareReplay } from '../replay/load.ts';
+import type { Progress } from '../replay/load.ts';
 import { replay } from '../replay/run.ts';
-import { FLAGSHIP, fileProblem, filesBeside, findGeoDatabase, readTextFile, reasonOf, writeWhole } from './files.ts';
+import { FLAGSHIP, fileProblem, reasonOf, writeWhole } from './files.ts';
 import { EXIT, type Io, paint, wantsColour } from './io.ts';
-import { readRunChecks } from './read-checks.ts';
+import { prepareRun } from './prepare.ts';
 import { refuse } from './refuse.ts';
 import { VERSION } from './version.ts';
 
@@ -52,22 +52,10 @@ export async function runReplay(files: readonly string[], flags: ReplayFlags, io
 
 async function playOne(file: string, flags: ReplayFlags, io: Io, several: boolean): Promise<number> {
   const colour = wantsColour(io);
-  const read = readTextFile(file);
-  if ('reason' in read) return refuse([fileProblem(file, read.reason)], flags, io);
-  const geo = findGeoDatabase(flags.geoDb);
-  if ('reason' in geo) return refuse([fileProblem(flags.geoDb ?? '', geo.reason)], flags, io);
-  const name = basename(file).replace(/\.(?:ya?ml|json)$/, '');
-  const prepared = await prepareReplay(read.text, file, filesBeside(file, geo.database), {
-    seed: flags.seed,
-    set: [...flags.set, ...(flags.trace === undefined ? [] : [`trace=${flags.trace}`])],
-    version: VERSION,
-    repeat: repeatCommand(file, flags),
-  });
+  const prepared = await prepareRun(file, flags, repeatCommand(file, flags));
   if (!prepared.ok) return refuse(prepared.problems, flags, io);
-  const input = prepared.value;
-  const checks = readRunChecks(input, flags.check);
-  if (!checks.ok) return refuse(checks.problems, flags, io);
-
+  const { input, checks } = prepared;
+  const name = basename(file).replace(/\.(?:ya?ml|json)$/, '');
   const out = flags.out === undefined ? join('out', name) : several ? join(flags.out, name) : flags.out;
   if (!(flags.json === true)) {
     io.out(
@@ -93,7 +81,7 @@ async function playOne(file: string, flags: ReplayFlags, io: Io, several: boolea
       turn: () => new Promise((resolve) => setImmediate(resolve)),
     });
     progress.clear();
-    const results = checks.list.map(({ check, line }) => judge(check, run, line));
+    const results = checks.map(({ check, line }) => judge(check, run, line));
     const report: RunReport = { ...run, checks: results };
     const renderedFiles = await renderAll(report);
     for (const [fileName, text] of renderedFiles) writeWhole(join(out, fileName), text);

@@ -12,10 +12,9 @@ import { checkConfig } from '../config/load-config.ts';
 import type { Model } from '../core/model.ts';
 import type { Checked, Problem } from '../core/problem.ts';
 import { COUNTRIES, POPS } from '../geo/tables.ts';
-import { fileProblem, filesBeside, findGeoDatabase, readTextFile } from './files.ts';
+import { fileProblem, readTextFile } from './files.ts';
 import { EXIT, type Io, wantsColour } from './io.ts';
 import { countProblems, formatProblems } from './problems.ts';
-import { VERSION } from './version.ts';
 
 export interface ValidateFlags {
   readonly json?: boolean;
@@ -39,7 +38,7 @@ export async function runValidate(
   files: readonly string[],
   flags: ValidateFlags,
   io: Io,
-  checkScenario: ScenarioCheck = prepareScenario,
+  checkScenario: ScenarioCheck = checkRun,
 ): Promise<number> {
   const list = files.length > 0 ? files : ownFiles(io.cwd);
   if (list.length === 0) {
@@ -105,14 +104,12 @@ export function validateConfigFile(document: SourceDocument, options: ParseOptio
 }
 
 /** The same preparation as `replay`, checks included, which stops where the run would begin. */
-async function prepareScenario(text: string, file: string): Promise<Checked<unknown>> {
-  const [{ prepareReplay }, { readRunChecks }] = await Promise.all([
-    import('../replay/load.ts'),
+async function checkRun(text: string, file: string): Promise<Checked<unknown>> {
+  const [{ prepareScenario }, { readRunChecks }] = await Promise.all([
+    import('./prepare.ts'),
     import('./read-checks.ts'),
   ]);
-  const found = findGeoDatabase(undefined);
-  const database = 'database' in found ? found.database : undefined;
-  const prepared = await prepareReplay(text, file, filesBeside(file, database), { version: VERSION, repeat: '' });
+  const prepared = await prepareScenario(text, file, {});
   if (!prepared.ok) return prepared;
   const checks = readRunChecks(prepared.value, []);
   return checks.ok ? prepared : { ok: false, problems: [...checks.problems, ...prepared.warnings] };

@@ -171,6 +171,7 @@ export class EdgeBrain implements ProxyBrain<Flight> {
     entry.originStatus = flight?.originStatus ?? 0;
     entry.attempts = flight?.attempts ?? 0;
     entry.tried = flight?.tried;
+    entry.candidates = flight?.candidates;
     entry.error = report.outcome === 'local' ? (flight?.error ?? 0) : 0;
     const decision = flight?.decision;
     entry.because = decision?.because ?? '';

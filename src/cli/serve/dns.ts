@@ -1,7 +1,7 @@
 /** DNS for the edge: `live/dns-server.ts` on the wire, `edge/dns-answer.ts` for what is said, steering in the world as it is now. */
 import { networkInterfaces } from 'node:os';
 import type { Problem } from '../../core/problem.ts';
-import { seededRandom } from '../../core/random.ts';
+import { PART } from '../../core/draws.ts';
 import { answerQuestion, type DnsSteerQuery, type DnsWorld, type EdgeAddresses } from '../../edge/dns-answer.ts';
 import { hashAddress } from '../../steering/hash.ts';
 import { steer } from '../../steering/steer.ts';
@@ -21,11 +21,9 @@ export async function openDns(
   service: EdgeService,
   at: Endpoint,
   locator: Locator,
-  seed: string,
 ): Promise<{ readonly port: DnsPort } | { readonly problem: Problem }> {
   const { node, options } = service;
   const { edge } = node;
-  const random = seededRandom(seed).fork('dns');
   const edgeAddresses = addressesOf(service.addresses);
   const answer = (query: Query, transport: 'udp' | 'tcp'): DnsReply => {
     const { config, world } = edge.state;
@@ -33,13 +31,15 @@ export async function openDns(
       locator,
       health: world.health,
       names: node.names,
-      random,
+      random: edge.draws,
       edge: edgeAddresses,
       steer: (balancer, asked) => {
         const request = steerRequest(asked);
-        return steer(config.plans[balancer]!, request, { ...world, random, now: node.clock.now() });
+        return steer(config.plans[balancer]!, request, { ...world, now: node.clock.now() });
       },
     };
+    // A drill's resolver tells in the id which question of its own this is (replay/resolver-sources.ts).
+    edge.draws.about(options.drillSeed === undefined ? edge.keys.next() : query.raw.id, PART.dns);
     const { name, type, resolver, clientSubnet } = query;
     const question = {
       name,

@@ -6,10 +6,11 @@ import { createHash } from 'node:crypto';
 import type { Decision } from '../../core/decision.ts';
 import type { HealthView } from '../../core/health-view.ts';
 import type { Model, Railgun } from '../../core/model.ts';
-import type { Random } from '../../core/random.ts';
+import { type Random, seededRandom } from '../../core/random.ts';
 import type { Micros } from '../../core/time.ts';
 import type { AttemptOptions } from '../../edge/attempts.ts';
 import { Edge } from '../../edge/edge.ts';
+import { KEY_FIELD } from '../../drill/lab.ts';
 import { EdgeConfig } from '../../edge/edge-config.ts';
 import type { EdgeErrorCode } from '../../edge/error-page.ts';
 import type { Flight } from '../../edge/flight.ts';
@@ -35,6 +36,8 @@ export interface NodeOptions {
   readonly model: Model;
   readonly health: HealthView;
   readonly random: Random;
+  /** `--drill-seed`: started by a drill. */
+  readonly drillSeed: string | undefined;
   readonly locator: Locator;
   /** As `Groundwork.onePop`. */
   readonly onePop: boolean;
@@ -72,11 +75,13 @@ export class EdgeNode {
     this.#options = options;
     this.clock = options.clock;
     this.#key = createHash('sha256').update(options.cookieSecret).digest();
+    const { drillSeed } = options;
     const ports = {
       clients: new ClientDirectory(options.locator, options.trustProxies, options.onePop),
       load: this.load,
       names: this.names,
       random: options.random,
+      drill: drillSeed === undefined ? undefined : { random: seededRandom(drillSeed), field: KEY_FIELD },
     };
     this.counters.adopt(options.model);
     this.edge = new Edge(ports, this.#config(options.model), options.health, this.load.view(options.model));

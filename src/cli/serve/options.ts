@@ -30,6 +30,7 @@ export interface ServeFlags {
   readonly minInterval?: string;
   readonly probe?: string;
   readonly drain?: string;
+  readonly drillSeed?: string;
 }
 
 export interface Endpoint {
@@ -67,6 +68,8 @@ export interface ServeOptions {
   /** Data centers of the check regions: one probe for all, or each its own. */
   readonly probe: 'together' | 'each';
   readonly drainMs: number;
+  /** Started by a drill: draws are those of the replay with this seed, about the keys that requests bring. */
+  readonly drillSeed: string | undefined;
 }
 
 export const DEFAULTS = {
@@ -154,6 +157,7 @@ export function readOptions(
     accessLog: flags.accessLog,
     state: flags.state,
     seed: flags.seed,
+    drillSeed: flags.drillSeed,
     tlsCert: flags.tlsCert,
     tlsKey: flags.tlsKey,
     originCa: flags.originCa,

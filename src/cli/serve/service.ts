@@ -242,7 +242,7 @@ export class EdgeService {
     const problems: Problem[] = [];
     if (options.dns !== undefined) {
       const { openDns } = await import('./dns.ts');
-      const dns = await openDns(this, options.dns, this.#parts.ground.locator, this.#parts.ground.seed);
+      const dns = await openDns(this, options.dns, this.#parts.ground.locator);
       if ('problem' in dns) problems.push(dns.problem);
       else this.dns = dns.port;
     }
@@ -316,6 +316,7 @@ async function assemble(parts: {
     model: configuration.model,
     health: health.board,
     random: seededRandom(ground.seed),
+    drillSeed: options.drillSeed,
     locator: ground.locator,
     onePop: ground.onePop,
     trustProxies: options.trustProxies,

@@ -8,6 +8,7 @@ import { seededRandom } from '../../core/random.ts';
 import type { HealthBoard } from '../../health/view.ts';
 import { RealClock } from '../../live/clock.ts';
 import type { LineFile } from '../../live/line-file.ts';
+import { readsLoad } from '../../steering/reads-load.ts';
 import { openAccessLog } from './access-log-file.ts';
 import { failoverFacts } from './failover-facts.ts';
 import { layGround } from './ground.ts';
@@ -19,7 +20,6 @@ import { EdgeNode } from './node.ts';
 import { listenAll } from './plane.ts';
 import { sessionOf, takeSession } from './sessions.ts';
 import type { TlsSettings } from './tls.ts';
-import { usesLoad } from './uses-load.ts';
 
 /** How often counts of requests and connections are told to the others, where a policy weighs by them. */
 const LOAD_MS = 100;
@@ -95,7 +95,7 @@ class Worker {
     this.#board = board;
     this.#tls = tls;
     this.#log = log;
-    this.#sharesLoad = usesLoad(begin.model);
+    this.#sharesLoad = readsLoad(begin.model);
     this.#timers = [
       setInterval(() => this.#board.wake(node.clock.now()), WAKE_MS),
       setInterval(() => this.#shareLoad(), LOAD_MS),
@@ -119,6 +119,7 @@ class Worker {
       model,
       health: board,
       random: seededRandom(`${ground.seed}/${process.pid}`),
+      drillSeed: options.drillSeed,
       locator: ground.locator,
       onePop: ground.onePop,
       trustProxies: options.trustProxies,
@@ -201,7 +202,7 @@ class Worker {
     this.#board = followingBoard(model, this.#begin.options.pop, health, this.#node.clock.now());
     this.#node.adopt(model, this.#board);
     this.#tls?.adopt(model);
-    this.#sharesLoad = usesLoad(model);
+    this.#sharesLoad = readsLoad(model);
   }
 
   #shareLoad(): void {
