@@ -12,6 +12,7 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { filesBeside } from '../src/cli/files.ts';
 import type { FidelityRow, RunReport } from '../src/core/report.ts';
+import { lookEveryUs } from '../src/drill/fidelity.ts';
 import { longestIntervalUs } from '../src/drill/monitors.ts';
 import { press } from '../src/drill/press.ts';
 import { prepareReplay } from '../src/replay/load.ts';
@@ -133,7 +134,7 @@ function within(row: FidelityRow, percent: number, figure: (typeof FIGURES)[numb
   if (difference === null) return predicted === measured;
   const limits = ['points' in figure ? percent : (percent / 100) * Math.abs(predicted ?? 0)];
   if ('few' in figure) limits.push(figure.few);
-  if ('interval' in figure && percent === figure.must) limits.push(intervalUs / 1e6);
+  if ('interval' in figure && percent === figure.must) limits.push(lookEveryUs(row.subject, intervalUs) / 1e6);
   return Math.abs(difference) <= Math.max(...limits) + 1e-9;
 }
 
@@ -179,7 +180,7 @@ function summary(drills: readonly Played[]): string[] {
     const count = (percent: number): number =>
       all.filter(({ row, intervalUs }) => within(row, percent, figure, intervalUs)).length;
     const unit = 'points' in figure ? ' points' : ' %';
-    const must = `${figure.must}${unit}${'few' in figure ? ` or ${figure.few}` : ''}${'interval' in figure ? ' or one probe interval' : ''}`;
+    const must = `${figure.must}${unit}${'few' in figure ? ` or ${figure.few}` : ''}${'interval' in figure ? ' or one probe interval (of a lane: 0.5 s)' : ''}`;
     return `| ${figure.name} | ${must} | ${count(figure.must)} of ${all.length} | ${figure.goal}${unit}${'few' in figure ? ` or ${figure.few}` : ''} | ${count(figure.goal)} of ${all.length} |`;
   });
   return ['| figure | must be within | are | goal | are |', '| --- | --- | --- | --- | --- |', ...lines];

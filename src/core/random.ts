@@ -1,7 +1,7 @@
 /**
  * Chance, handed in. One seed per run and one named fork per room, so that a new draw in one room leaves the draws of
- * every other room as they were. `alea` is seedrandom's fast generator: 32-bit state words and exact arithmetic, so
- * the same numbers come out on every machine.
+ * every other room as they were; where requests draw, each has its own (`draws.ts`). `alea` is seedrandom's fast generator:
+ * 32-bit state words and exact arithmetic, so the same numbers come out on every machine.
  */
 import seedrandom from 'seedrandom';
 

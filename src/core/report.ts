@@ -116,6 +116,8 @@ export interface FailedRequest {
   readonly affinity: string;
   readonly fallback: boolean;
   readonly attempts: number;
+  /** Pools that were looked at, each with why it was passed over: `eu:pool_critical,us`; empty when none was. */
+  readonly candidates?: string;
   /** Where it was tried before `origin`, and the edge's error there: `POOL/ORIGIN 521`. */
   readonly tried?: readonly string[];
   readonly path: string;

@@ -13,11 +13,12 @@ import { POPS, REGIONS } from '../geo/tables.ts';
 import { parseCfRailgun } from '../railgun/cf-railgun.ts';
 import { Ledger, bucketWidthUs } from '../replay/ledger.ts';
 import type { ReplayInput } from '../replay/load.ts';
-import { originsNamed, traitsOfOrigin } from '../replay/named-origins.ts';
+import { traitsOfOrigin } from '../replay/named-origins.ts';
 import { PLACES } from '../replay/places.ts';
 import { makeReport, phasesOf } from '../replay/run-report.ts';
 import type { TimelineEvent } from '../replay/scenario.ts';
 import { type OutageHandle, Story } from '../replay/story.ts';
+import { struckBy } from '../replay/struck.ts';
 import {
   LISTENER_KNOBS,
   faultBegins,
@@ -31,6 +32,7 @@ import {
 } from '../replay/telling.ts';
 import { TraceWriter } from '../replay/trace-writer.ts';
 import type { Traffic } from '../replay/traffic.ts';
+import { startUpOf } from '../sim/faults/fault.ts';
 import { SERVED } from '../sim/outcome.ts';
 import type { Fate } from './fates.ts';
 import { DrillClients } from './jars.ts';
@@ -256,6 +258,7 @@ export class Book {
       affinity: record?.affinity ?? 'off',
       fallback: record?.fallback ?? false,
       attempts,
+      candidates: record?.candidates ?? '',
       tried: record?.tried ?? [],
       path,
       sentUs: Math.round(sentAt),
@@ -280,7 +283,7 @@ export class Book {
       country: location.country,
       client: story.client,
       policy: balancer.steeringPolicy,
-      candidates: '',
+      candidates: record?.candidates ?? '',
       pool: story.pool,
       origin: story.origin,
       because: story.because,
@@ -309,10 +312,10 @@ export class Book {
 
   faultBegins(event: Extract<TimelineEvent, { kind: 'fault' }>, at: number): OutageHandle {
     const { target, fault, line } = event;
-    const origins = this.#originsStruck(event);
-    const listeners = new Set(this.#listenersStruck(event));
-    const knobs = listeners.size > 0 ? LISTENER_KNOBS : this.#knobs(origins);
-    const outage = this.story.open(spell(target), fault.name, { origins: new Set(origins), listeners }, at, knobs);
+    const { model, scenario } = this.#input;
+    const struck = struckBy(fault, target, model, scenario.world);
+    const knobs = struck.listeners.size > 0 ? LISTENER_KNOBS : this.#knobs([...struck.origins]);
+    const outage = this.story.open(spell(target), fault.name, struck, at, knobs);
     this.#trace.event({ at, event: 'fault', fault: fault.name, target: spell(target), line });
     this.story.tell(faultBegins(event, at));
     return outage;
@@ -322,7 +325,7 @@ export class Book {
     const { target, fault } = event;
     outage.heal(at);
     this.#trace.event({ at, event: 'heal', fault: fault.name, target: spell(target), line });
-    this.story.tell(faultEnds(event, at, line));
+    this.story.tell(faultEnds(event, at, line, startUpOf(fault, target, this.#input.scenario.world.startUp)));
   }
 
   changed({ changes, note, line }: Extract<TimelineEvent, { kind: 'set' }>, at: number): void {
@@ -337,17 +340,6 @@ export class Book {
 
   note(text: string, line: number, at: number): void {
     this.story.tell({ atUs: at, kind: 'note', tone: 'neutral', text, line });
-  }
-
-  #originsStruck({ target }: Extract<TimelineEvent, { kind: 'fault' }>): readonly number[] {
-    if (target.kind === 'link') return [...this.#origins.keys()];
-    return target.kind === 'pool' || target.kind === 'origin' ? originsNamed(this.#input.model, target) : [];
-  }
-
-  #listenersStruck({ target }: Extract<TimelineEvent, { kind: 'fault' }>): readonly number[] {
-    if (target.kind !== 'listener') return [];
-    const all = Array.from({ length: this.#input.scenario.world.railgun.listeners }, (_, listener) => listener);
-    return target.name === 'all' ? all : [Number(target.name) - 1];
   }
 
   #knobs(origins: readonly number[]): ReadonlyMap<BudgetPart, string> {

@@ -1,6 +1,5 @@
 /** One question over UDP to the DNS server of an edge, as a resolver asks it: twice at most, and answers that are not ours are ignored. */
 import { createSocket } from 'node:dgram';
-import { randomInt } from 'node:crypto';
 import packet, { type DecodedPacket } from 'dns-packet';
 import type { Endpoint } from './lab.ts';
 import { DNS_LIMIT_MS, DNS_TRIES, type DnsReply } from './wire.ts';
@@ -8,18 +7,17 @@ import { DNS_LIMIT_MS, DNS_TRIES, type DnsReply } from './wire.ts';
 /** What the edge may answer in one datagram (the common default of resolvers). */
 const UDP_BYTES = 1_232;
 
-export async function askDns(server: Endpoint, name: string): Promise<DnsReply | undefined> {
+export async function askDns(server: Endpoint, name: string, id: number): Promise<DnsReply | undefined> {
   for (let attempt = 0; attempt < DNS_TRIES; attempt += 1) {
-    const reply = await askOnce(server, name);
+    const reply = await askOnce(server, name, id);
     if (reply !== undefined) return readReply(reply);
   }
   return undefined;
 }
 
-function askOnce(server: Endpoint, name: string): Promise<DecodedPacket | undefined> {
+function askOnce(server: Endpoint, name: string, id: number): Promise<DecodedPacket | undefined> {
   return new Promise((resolve) => {
     const socket = createSocket(server.host.includes(':') ? 'udp6' : 'udp4');
-    const id = randomInt(65_536);
     const finish = (reply: DecodedPacket | undefined): void => {
       clearTimeout(limit);
       socket.removeAllListeners('message');

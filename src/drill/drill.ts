@@ -3,6 +3,8 @@
  *
  *   scenario ──press──► input ─┬─► replay ──► prediction ─┐
  *                              └─► lab ─► run ─► measured ─┴─► fidelity, checks ─► report
+ *
+ * Where the scenario has processes start again, the lab says how long that takes here, and the replay is asked once more with it (`start-up.ts`).
  */
 import { judge } from '../checks/judge.ts';
 import type { Check } from '../checks/check.ts';
@@ -14,6 +16,7 @@ import { type LabPlan, PROBE_SEED } from './lab.ts';
 import { longestIntervalUs } from './monitors.ts';
 import { pressCheck } from './press.ts';
 import { type DrillOutcome, type DrillPorts, runDrill, usesLink } from './run.ts';
+import { STEADY_ROUNDS } from './steady.ts';
 
 export interface AskedCheck {
   readonly check: Check;
@@ -27,6 +30,7 @@ export interface DrillOptions {
   /** Sentences of the press; those of the plan are added. */
   readonly notes: readonly string[];
   readonly plan: LabPlan;
+  /** Made before anything started; made once more where a process is started again, when the lab knows how long that takes here. */
   readonly prediction: RunReport;
   /** Not pressed yet. */
   readonly checks: readonly AskedCheck[];
@@ -39,10 +43,18 @@ export const MAX_WIRE_REQUESTS = 20_000;
 
 /**
  * What the replay says of the very input that the drill will play, with probes at the moments of the lab's edges; where there is a link, at
- * wire fidelity, since the drill is.
+ * wire fidelity, since the drill is, and with the requests of steady state before it.
  */
 export async function predict(input: ReplayInput, signal?: { readonly aborted: boolean }): Promise<RunReport> {
-  const asked = { ...input, probeSeed: PROBE_SEED, traceSink: undefined, onProgress: undefined, signal, stops: [] };
+  const asked = {
+    ...input,
+    probeSeed: PROBE_SEED,
+    steady: STEADY_ROUNDS,
+    traceSink: undefined,
+    onProgress: undefined,
+    signal,
+    stops: [],
+  };
   const flow = await replay(asked);
   if (!usesLink(input) || flow.totals.requests > MAX_WIRE_REQUESTS) return flow;
   const traffic = input.scenario.traffic.map((spec) => ({ ...spec, fidelity: 'wire' as const }));
@@ -56,13 +68,14 @@ export async function predict(input: ReplayInput, signal?: { readonly aborted: b
 }
 
 export async function drill(options: DrillOptions, ports: DrillPorts): Promise<DrillOutcome> {
-  const { input, prediction, pace, plan } = options;
+  const { input, pace, plan } = options;
   const notes = [...options.notes, ...plan.notes];
-  const outcome = await runDrill({ input, prediction, pace, notes }, ports);
+  const foresee = (known: ReplayInput): Promise<RunReport> => predict(known, ports.signal);
+  const outcome = await runDrill({ input, prediction: options.prediction, foresee, pace, notes }, ports);
   if (outcome.kind !== 'ran') return outcome;
   const report = { ...outcome.report, checks: judged(outcome.report, options) };
   if (!options.compare || outcome.ended !== 'finished') return { ...outcome, report };
-  const fidelity = compare(prediction, outcome.report, {
+  const fidelity = compare(outcome.prediction, outcome.report, {
     allowed: input.scenario.fidelityAllowed,
     intervalUs: longestIntervalUs(input.model),
     pace,

@@ -6,6 +6,7 @@
  */
 import { percentText, spanText } from '../core/figures.ts';
 import type { CheckResult, Fidelity, FidelityRow, Outage, RunReport } from '../core/report.ts';
+import { RGX_LIMITS } from '../railgun/limits.ts';
 import type { Allowance } from '../replay/allowance.ts';
 
 export interface FidelityOptions {
@@ -34,15 +35,22 @@ export const DEFAULT_ALLOWED: ReadonlyMap<string, Allowance> = new Map([
   ['p999', ANY],
 ]);
 
-/** Where no probe decides (lanes that break): what a drill on a shared machine can tell apart. */
-const LEAST_TIME_US = 500_000;
+/**
+ * How often somebody looks at what an outage struck, µs: whether he finds it early or late in between is chance, so a time may be off by as
+ * much. Origins are looked at by monitors, in rounds. Nobody probes a listener: each sender asks a lane that owes it an answer, at this
+ * distance (`probeUs`, RG-123), and so does whoever has no monitor at all. No pace presses it.
+ */
+export function lookEveryUs(subject: string, monitorsUs: number): number {
+  const { probeUs } = RGX_LIMITS;
+  if (subject.startsWith('listener/') || monitorsUs === 0) return probeUs;
+  return subject.startsWith('link/') ? Math.max(monitorsUs, probeUs) : monitorsUs;
+}
 
 /** What no replay knows, whatever the scenario. */
 export const UNKNOWN_TO_MODEL: readonly string[] = [
   'TCP and TLS handshakes, slow start, head-of-line blocking and the kernel’s own buffers: the model knows round trips, rates and queues.',
   'This machine: processes share its cores, so latencies hold some milliseconds of scheduling; p50, p99 and p99.9 are shown, not judged.',
-  'Draws: steering at random draws other numbers in each edge than in the replay, so shares agree as well as the number of requests allows.',
-  'Steady state before the run opens connections and lanes, which the replay opens with its first requests.',
+  'Draws: edges and origins draw for each request what the replay drew for it; where a request finds other health than in the replay, it draws for other things, and goes its own way.',
 ];
 
 export function compare(predicted: RunReport, measured: RunReport, options: FidelityOptions): Fidelity {
@@ -256,9 +264,9 @@ function row(
     words.push(scale === undefined ? String(pressed) : spanText(pressed));
   }
   if (allowed.interval) {
-    const least = Math.max(options.intervalUs, LEAST_TIME_US);
-    limits.push(least / (scale ?? 1));
-    words.push(spanText(least));
+    const everyUs = lookEveryUs(subject, options.intervalUs);
+    limits.push(everyUs / (scale ?? 1));
+    words.push(spanText(everyUs));
   }
   // What happened in one world only is outside of any allowance.
   const pass = difference === null ? predicted === measured : Math.abs(difference) <= Math.max(0, ...limits) + 1e-9;

@@ -11,7 +11,7 @@
  */
 import type { Model } from '../core/model.ts';
 import type { Micros } from '../core/time.ts';
-import type { Fault, Target } from '../sim/faults/fault.ts';
+import type { Fault, ProcessKind, Target } from '../sim/faults/fault.ts';
 import type { ReplayInput } from '../replay/load.ts';
 
 /**
@@ -50,6 +50,8 @@ export const PROBE_SEED = 'switchyard-drill';
 /** Fields of a client's request that the lab's origins read. */
 export const BYTES_FIELD = 'Drill-Bytes';
 export const TEXT_FIELD = 'Drill-Text';
+/** And whom the request's draws are about (`Arrival.key`, uint32): read by the lab's edges, which are started with `--drill-seed`, and by its origins. */
+export const KEY_FIELD = 'Drill-Key';
 
 export interface Endpoint {
   readonly host: string;
@@ -135,6 +137,8 @@ export interface EdgeRecord {
   readonly affinity: string;
   readonly fallback: boolean;
   readonly attempts: number;
+  /** Pools that were looked at, each with why it was passed over: as in the trace of a replay. */
+  readonly candidates: string;
   /** Where it was tried before `origin`, and the edge's error there: `POOL/ORIGIN 521`. */
   readonly tried: readonly string[];
   readonly outcome: string;
@@ -144,6 +148,8 @@ export interface EdgeRecord {
 
 export interface Lab {
   readonly edges: readonly LabEdge[];
+  /** From the start of a process until it served, µs: of each kind that this lab has, the one that was disturbed least. */
+  readonly startUp: ReadonlyMap<ProcessKind, number>;
   /** For DNS-only balancers: an answered address leads to this origin (number) at this endpoint, so far away from the PoP. */
   endpointOf(
     pop: string,

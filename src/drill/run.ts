@@ -24,15 +24,17 @@ import { type TimelineEvent, momentOf } from '../replay/scenario.ts';
 import type { OutageHandle } from '../replay/story.ts';
 import { isMeant, spell } from '../replay/telling.ts';
 import { Traffic } from '../replay/traffic.ts';
+import { Whereabouts } from '../replay/whereabouts.ts';
 import { Book, type Flight, popsOf } from './book.ts';
 import { fateAtEdge, fateAtOrigin, noEdge, notResolved, turnedAway } from './fates.ts';
 import { RayJoin } from './join.ts';
 import { BYTES_FIELD, type EdgeRecord, type Lab, type LabEdge, LabError, type LabEvent, TEXT_FIELD } from './lab.ts';
 import { calendarSeconds, longestIntervalUs } from './monitors.ts';
 import { DrillResolvers } from './resolvers.ts';
-import { pause, type Steadiness, waitForSteady } from './steady.ts';
+import { restartedKinds, startUpNotes, withStartUp } from './start-up.ts';
+import { LEAD_US, STEADY_PAGE, pause, type Steadiness, waitForSteady } from './steady.ts';
 import { type DrillPhase, SPARK_SECONDS, type View } from './view.ts';
-import { Whereabouts, fieldsOf, pageTarget, targetOf } from './visitors.ts';
+import { fieldsOf, pageTarget, sessionItems, targetOf } from './visitors.ts';
 import { ANSWER_LIMIT_MS, type Ask, MAX_IN_FLIGHT, type Send, type WireAnswer } from './wire.ts';
 
 export interface DrillPorts {
@@ -61,6 +63,8 @@ export type DrillOutcome =
       /** Empty when it ended as planned. */
       readonly why: string;
       readonly report: RunReport;
+      /** What it is to be compared with. */
+      readonly prediction: RunReport;
       /** Why it was not steady again after the heal; empty when it was, or was not waited for. */
       readonly notRecovered: string;
       readonly leftovers: readonly string[];
@@ -69,6 +73,8 @@ export type DrillOutcome =
 export interface DrillPlan {
   readonly input: ReplayInput;
   readonly prediction: RunReport;
+  /** The prediction anew, of an input that knows more of this machine. */
+  readonly foresee: (input: ReplayInput) => Promise<RunReport>;
   readonly pace: number;
   readonly notes: readonly string[];
 }
@@ -83,8 +89,6 @@ const DRAIN_LIMIT_US = (ANSWER_LIMIT_MS + 5_000) * 1_000;
 const STOPPED_DRAIN_US = 2 * US_PER_SECOND;
 /** Time for a steady state to come about, beside two of the longest probe intervals. */
 const STEADY_LIMIT_US = 30 * US_PER_SECOND;
-/** Between "steady" and the first arrival: the page clock is told, timers are set. */
-const LEAD_US = 200_000;
 /** Lines of the story in the live view. */
 const VIEW_LINES = 8;
 
@@ -103,7 +107,9 @@ export function runDrill(plan: DrillPlan, ports: DrillPorts): Promise<DrillOutco
 
 class Drill {
   readonly #plan: DrillPlan;
-  readonly #input: ReplayInput;
+  #input: ReplayInput;
+  #prediction: RunReport;
+  #notes: readonly string[];
   readonly #ports: DrillPorts;
   readonly #scheduler: Scheduler;
   readonly #arrival: Arrival = emptyArrival();
@@ -111,6 +117,9 @@ class Drill {
   readonly #active = new Set<ActiveFault>();
   readonly #operations = new Set<Promise<void>>();
   readonly #whereabouts: Whereabouts;
+  /** How many faults hold each PoP out. */
+  readonly #withdrawn = new Map<number, number>();
+  readonly #items: readonly string[];
   readonly #healthVersion = new Map<string, number>();
   readonly #edges = new Map<string, LabEdge>();
   readonly #lanes = new Map<string, boolean>();
@@ -143,10 +152,14 @@ class Drill {
   constructor(plan: DrillPlan, ports: DrillPorts) {
     this.#plan = plan;
     this.#input = plan.input;
+    this.#prediction = plan.prediction;
+    this.#notes = plan.notes;
     this.#ports = ports;
     this.#scheduler = ports.scheduler;
-    this.#whereabouts = new Whereabouts(plan.input.locator, plan.input.scenario.world.pops);
+    const { locator, scenario } = plan.input;
+    this.#whereabouts = new Whereabouts(locator, scenario.world.pops, (pop) => (this.#withdrawn.get(pop) ?? 0) > 0);
     this.#lastChange = { at: ports.scheduler.now(), what: 'the lab has just come up' };
+    this.#items = sessionItems(plan.input.model);
     this.#raw = plan.input.raw;
     this.#shares = plan.input.model.pools.map((pool) => ({ name: pool.name, shares: [] }));
     this.#poolCounts = plan.input.model.pools.map(() => 0);
@@ -176,6 +189,7 @@ class Drill {
 
   async #withLab(lab: Lab): Promise<DrillOutcome> {
     const { signal } = this.#ports;
+    await this.#learn(lab);
     for (const edge of lab.edges) this.#edges.set(edge.pop, edge);
     this.#book = new Book(this.#input, lab.edges.length, () => this.#makeTraffic());
     this.#join = new RayJoin(({ flight, answer }, record) => {
@@ -226,7 +240,7 @@ class Drill {
       pace: this.#plan.pace,
       wallStartUs: wallStart,
       ended,
-      notes: this.#plan.notes,
+      notes: this.#notes,
       lateness: {
         p50Us: this.#lateness.quantile(0.5),
         p99Us: this.#lateness.quantile(0.99),
@@ -245,6 +259,7 @@ class Drill {
       kind: 'ran',
       ended,
       why,
+      prediction: this.#prediction,
       report: {
         ...report,
         warnings: [...report.warnings, ...this.#warnings()],
@@ -257,6 +272,16 @@ class Drill {
   }
 
   // Before and after
+
+  /** How long processes take to start here belongs into the prediction, and into the story. */
+  async #learn({ startUp }: Lab): Promise<void> {
+    const kinds = restartedKinds(this.#input.scenario);
+    if (kinds.size === 0) return;
+    this.#input = withStartUp(this.#input, startUp);
+    this.#notes = [...this.#notes, ...startUpNotes(this.#input.scenario, kinds)];
+    this.#enter('lab', 'the prediction once more, with the time that processes take to start here');
+    this.#prediction = await this.#plan.foresee(this.#input);
+  }
 
   async #steady(signal: AbortSignal): Promise<Steadiness> {
     const { model } = this.#input;
@@ -278,7 +303,7 @@ class Drill {
 
   /** The prediction itself fails requests before the first fault; more than those that were under way when it came. */
   #failsFromTheStart(): boolean {
-    const { counts, failed } = this.#plan.prediction.placement;
+    const { counts, failed } = this.#prediction.placement;
     const sum = (table: readonly (readonly number[])[] | undefined): number =>
       table?.flat().reduce((total, count) => total + count, 0) ?? 0;
     return sum(failed[0]) > 0.01 * sum(counts[0]);
@@ -303,15 +328,15 @@ class Drill {
   async #askOne(edge: LabEdge, balancer: number, host: string, path: string): Promise<string | undefined> {
     const { send, ask } = this.#ports;
     const { name, proxied } = this.#input.model.loadBalancers[balancer]!;
-    const fields = { [BYTES_FIELD]: '1024', [TEXT_FIELD]: '1' };
-    const target = pageTarget(path, 0);
+    const fields = { [BYTES_FIELD]: String(STEADY_PAGE.bodyBytes), [TEXT_FIELD]: '1' };
+    const target = pageTarget(path, STEADY_PAGE.page);
     const where = `${edge.pop}, ${name}`;
     if (proxied) {
       const answer = await send({ endpoint: edge.listen, host, method: 'GET', target, fields });
       const fate = fateAtEdge(answer, undefined);
       return fate.cause === '' ? undefined : `${where}: ${fate.cause}${fate.status === 0 ? '' : ` (${fate.status})`}`;
     }
-    const reply = edge.dns === undefined ? undefined : await ask(edge.dns, name);
+    const reply = edge.dns === undefined ? undefined : await ask(edge.dns, name, 0);
     const address = reply?.addresses[0];
     if (address === undefined) return `${where}: the name does not resolve`;
     const known = this.#lab!.endpointOf(edge.pop, address);
@@ -323,7 +348,7 @@ class Drill {
   /** An origin that most edges say is down although the prediction begins with it up. */
   #wrongHealth(): string | undefined {
     let number = 0;
-    for (const pool of this.#plan.prediction.pools) {
+    for (const pool of this.#prediction.pools) {
       for (const origin of pool.origins) {
         const predicted = origin.beats[0]?.state ?? '';
         const found = this.#book.opinion(number);
@@ -442,10 +467,10 @@ class Drill {
     this.#inFlight += 1;
     this.#peak = Math.max(this.#peak, this.#inFlight);
     const address = clients.address(arrival.client);
-    const fields = fieldsOf(arrival, address, location, clients.cookie(arrival.client));
+    const fields = fieldsOf(arrival, address, location, clients.cookie(arrival.client), this.#items);
     const way = balancer.proxied
       ? this.#throughEdge(flight, arrival.method, fields)
-      : this.#byName(flight, arrival.source, arrival.method, fields);
+      : this.#byName(flight, arrival.source, arrival.key, arrival.method, fields);
     void way.finally(() => {
       this.#inFlight -= 1;
       this.#onDrained();
@@ -468,12 +493,13 @@ class Drill {
   async #byName(
     flight: Flight,
     source: number,
+    key: number,
     method: string,
     fields: Readonly<Record<string, string>>,
   ): Promise<void> {
     const { location, client, balancer, host, target } = flight;
     const edge = this.#edges.get(location.pop);
-    const found = await this.#resolvers.lookup({ source, client, balancer }, location.popIndex, edge?.dns);
+    const found = await this.#resolvers.lookup({ source, client, balancer, key }, location.popIndex, edge?.dns);
     const { address, stale } = found;
     if (address === undefined) {
       this.#ended({ ...flight, direct: { origin: -1, stale } }, notResolved(), undefined, undefined);
@@ -578,14 +604,19 @@ class Drill {
   async #injure({ fault, target, parameters }: FaultEvent): Promise<() => Promise<void>> {
     if (fault.name === 'withdraw') {
       const pops = popsOf(target);
-      this.#whereabouts.withdraw(pops, true);
-      return async () => this.#whereabouts.withdraw(pops, false);
+      this.#withdraw(pops, true);
+      return async () => this.#withdraw(pops, false);
     }
     if (fault.name === 'ignore_ttl') {
       this.#resolvers.ignoreTtl(true);
       return async () => this.#resolvers.ignoreTtl(false);
     }
     return this.#lab!.startFault(fault, target, parameters);
+  }
+
+  #withdraw(pops: readonly number[], on: boolean): void {
+    for (const pop of pops) this.#withdrawn.set(pop, (this.#withdrawn.get(pop) ?? 0) + (on ? 1 : -1));
+    this.#whereabouts.changed();
   }
 
   #heal(what: string, at: Micros, line: number): void {
@@ -714,7 +745,7 @@ class Drill {
   #report(partial: RunReport['partial']): RunReport {
     return this.#book.report(this.#rejected, partial, () => this.#resolvers.summary(), [
       'Latency is the edge’s own, from the request’s head to the end of the answer; of DNS-only names it is the client’s.',
-      ...this.#plan.notes,
+      ...this.#notes,
     ]);
   }
 

@@ -5,11 +5,22 @@
 import type { Scheduler } from '../core/ports.ts';
 import { type Micros, US_PER_SECOND, after } from '../core/time.ts';
 import { spanText } from '../core/figures.ts';
+import type { SteadyRounds } from '../replay/steady-rounds.ts';
 
 /** Unbroken, on the wall's clock. Longer than the first round of probes (1 s) and its retries take on loopback. */
 export const STEADY_SPAN_US = 3 * US_PER_SECOND;
 /** Between two rounds of questions. */
 const ROUND_US = 250_000;
+/** Between "steady" and the first arrival: the page clock is told, timers are set. */
+export const LEAD_US = 200_000;
+/** What is asked for: a page of the traffic, and a piece of it only. */
+export const STEADY_PAGE = { page: 0, bodyBytes: 1_024 } as const;
+
+/** The same in the prediction: it begins with the lanes open, and with what stores and windows have seen by then. */
+export const STEADY_ROUNDS: SteadyRounds = {
+  ...{ leadUs: LEAD_US, spanUs: STEADY_SPAN_US, everyUs: ROUND_US },
+  ...STEADY_PAGE,
+};
 
 export interface SteadyWorld {
   readonly scheduler: Scheduler;

@@ -41,8 +41,10 @@ export interface DnsReply {
   readonly ttlSeconds: number;
 }
 
-/** `undefined` = no answer came in time. Never rejects. */
-export type Ask = (server: Endpoint, name: string) => Promise<DnsReply | undefined>;
+/**
+ * `undefined` = no answer came in time. Never rejects. `id` of the message, 16 bits: the lab's edge draws about it (`ResolverSources.questionOf`).
+ */
+export type Ask = (server: Endpoint, name: string, id: number) => Promise<DnsReply | undefined>;
 
 /** Requests under way at once: each is an open socket, and a run that needs more than this measures this machine instead. */
 export const MAX_IN_FLIGHT = 4_000;

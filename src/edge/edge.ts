@@ -2,7 +2,8 @@
  * What the edge holds between requests: the configuration in force, the world that steering sees, and objects that are refilled
  * for each request so that none need be made. The story of a request is `handle-request.ts`.
  */
-import type { Decision } from '../core/decision.ts';
+import type { Decision, Ladder, Rung } from '../core/decision.ts';
+import { Draws } from '../core/draws.ts';
 import type { HealthView, LoadView, NameView } from '../core/health-view.ts';
 import type { Random } from '../core/random.ts';
 import type { Micros } from '../core/time.ts';
@@ -18,6 +19,7 @@ import { HeadFacts } from './head-facts.ts';
 import type { ClientDirectory, ClientPlace, Trust } from './identify-client.ts';
 import { RayIds } from './ray.ts';
 import { ClientLines } from './request-fields.ts';
+import { RequestKeys } from './request-keys.ts';
 
 /** Attempts under way, told by the edge and seen by steering as `LoadView`. */
 export interface LoadCounters {
@@ -41,6 +43,8 @@ export interface EdgePorts {
   readonly load: LoadCounters;
   readonly names: LiveNames;
   readonly random: Random;
+  /** Only in a laboratory: draws are those of the replay with this seed, about the key that a request brings in this field. */
+  readonly drill?: { readonly random: Random; readonly field: string } | undefined;
 }
 
 /** Who is asking, as the engine tells it; `memo` is ours, one per connection. */
@@ -55,20 +59,32 @@ export class Edge {
   readonly load: LoadCounters;
   readonly names: LiveNames;
   readonly rays: RayIds;
+  /** What steering draws from: to be told whom the draws are about, each time before it is asked. */
+  readonly draws: Draws;
+  readonly keys: RequestKeys;
+  /** Only in a laboratory: what the last decision looked at, for its access log. */
+  readonly rungs: Rung[] | undefined;
+  readonly ladder: Ladder | undefined;
   readonly sessions = new HeaderSessions();
   readonly fields = new FieldScan();
   readonly facts = new HeadFacts(new RequestHead(REQUEST_LIMITS));
   /** Told of header sessions that are made or used, for other processes. */
   onSession: ((decision: Decision, now: Micros) => void) | undefined;
   state: EdgeState;
-  readonly #random: Random;
   #request: SteerRequest | undefined;
 
   constructor(ports: EdgePorts, config: EdgeConfig, health: HealthView, load: LoadView) {
     this.clients = ports.clients;
     this.load = ports.load;
     this.names = ports.names;
-    this.#random = ports.random.fork('steering');
+    // The name of the replay's own fork (replay/flights.ts).
+    this.draws = new Draws((ports.drill?.random ?? ports.random).fork('steering'));
+    this.keys = new RequestKeys(ports.drill?.field);
+    const rungs: Rung[] = [];
+    if (ports.drill !== undefined) {
+      this.rungs = rungs;
+      this.ladder = { add: (rung) => void rungs.push(rung) };
+    }
     this.rays = new RayIds(ports.random.fork('rays'));
     this.state = this.#stateOf(config, health, load);
   }
@@ -95,14 +111,17 @@ export class Edge {
     return request;
   }
 
-  worldAt(state: EdgeState, now: Micros): SteerWorld {
-    state.world.now = now;
-    return state.world;
+  /** For one decision about this flight; `part`: which one of it (`PART`). */
+  worldFor(flight: Flight, part: number, now: Micros): SteerWorld {
+    const { world } = flight.state;
+    world.now = now;
+    this.draws.about(flight.key, part);
+    return world;
   }
 
   #stateOf(config: EdgeConfig, health: HealthView, load: LoadView): EdgeState {
-    const { names, sessions } = this;
-    return { config, world: { health, load, names, random: this.#random, now: 0 as Micros, sessions } };
+    const { names, sessions, draws } = this;
+    return { config, world: { health, load, names, random: draws, now: 0 as Micros, sessions } };
   }
 }
 

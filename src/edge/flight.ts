@@ -35,11 +35,15 @@ export class Flight {
   readonly secure: boolean;
   /** 16 hex digits. */
   readonly ray: string;
+  /** Whom its draws are about (`request-keys.ts`). */
+  key = 0;
   host = '';
   /** Index in `Model.loadBalancers`; -1 = a record of the zone, or nobody. */
   balancer = -1;
   plan: BalancerPlan | undefined;
   decision: Decision | undefined;
+  /** Which pools were looked at, as a replay's trace tells it; undefined: nobody writes it down. */
+  candidates: string | undefined;
   target: OriginTarget | undefined;
   /** Origins tried; a fall-back from the link to the same origin is no other one. */
   attempts = 0;

@@ -9,9 +9,11 @@
  * handed in; nothing here opens a socket.
  */
 import type { AttemptFailure } from '../core/attempt-fault.ts';
+import { PART } from '../core/draws.ts';
 import type { Micros } from '../core/time.ts';
 import type { RequestHead } from '../http1/head.ts';
 import { AFFINITY_COOKIE, cookieValue } from '../steering/affinity-cookie.ts';
+import { candidatesText } from '../steering/candidates-text.ts';
 import { steerAgain } from '../steering/failover.ts';
 import type { BalancerPlan } from '../steering/plan.ts';
 import type { SteerRequest } from '../steering/request.ts';
@@ -48,6 +50,7 @@ export function handleRequest(edge: Edge, head: RequestHead, client: EdgeClient,
   const plan = state.config.plans[owner.index]!;
   flight.balancer = owner.index;
   flight.plan = plan;
+  flight.key = edge.keys.of(head);
   const request = edge.requestFor(flight);
   readClaim(edge, plan, request);
   return decide(edge, flight, plan, request, now);
@@ -77,7 +80,6 @@ export function attemptFailed(
   const error = errorOf(failure.kind);
   flight.error = error;
   if (plan !== undefined && decision !== undefined && target !== undefined && failure.mayRetry) {
-    const world = edge.worldAt(flight.state, now);
     if (error === 1016 && !flight.restored) {
       // Steering believed in a name that does not resolve: decided anew, which is no failover (L13, L14).
       edge.names.failed(target.address);
@@ -85,13 +87,14 @@ export function attemptFailed(
       edge.fields.read(flight.head);
       const request = edge.requestFor(flight);
       readClaim(edge, plan, request);
-      const again = steer(plan, request, world);
+      const again = steer(plan, request, edge.worldFor(flight, PART.anew, now));
       if ((again.kind === 'origin' || again.kind === 'fallback') && targetOf(flight, again) !== target) {
         flight.decision = again;
         return next(edge, flight, targetOf(flight, again), now);
       }
     } else {
       const failed = { status: error, attempts: flight.attempts, replayable: true };
+      const world = edge.worldFor(flight, PART.again, now);
       const again = steerAgain(plan, edge.requestFor(flight), world, decision, failed);
       if (again !== undefined && (again.kind === 'origin' || again.kind === 'fallback')) {
         flight.decision = again;
@@ -138,8 +141,11 @@ function decide(
   request: SteerRequest,
   now: Micros,
 ): Flight | EdgeAnswer {
-  const decision = steer(plan, request, edge.worldAt(flight.state, now));
+  const { rungs } = edge;
+  if (rungs !== undefined) rungs.length = 0;
+  const decision = steer(plan, request, edge.worldFor(flight, PART.first, now), edge.ladder);
   flight.decision = decision;
+  if (rungs !== undefined) flight.candidates = candidatesText(rungs);
   switch (decision.kind) {
     case 'origin':
     case 'fallback':

@@ -33,6 +33,8 @@ export interface AccessEntry {
   attempts: number;
   /** Where it was tried before `origin`, and the error it met: `POOL/ORIGIN 521`. Written only when there is something. */
   tried: readonly string[] | undefined;
+  /** Pools that were looked at; only from an edge that a drill has started. */
+  candidates: string | undefined;
   outcome: string;
   /** An edge error code; 0 = none. */
   error: number;
@@ -64,6 +66,7 @@ export function emptyAccessEntry(): AccessEntry {
     fallback: false,
     attempts: 0,
     tried: undefined,
+    candidates: undefined,
     outcome: '',
     error: 0,
   };
@@ -79,7 +82,7 @@ export function accessLine(entry: AccessEntry): string {
     `"EdgeResponseStatus":${entry.status},"EdgeResponseBytes":${entry.responseBytes},"CacheCacheStatus":"dynamic",` +
     `"OriginIP":${text(entry.originAddress)},"OriginResponseStatus":${entry.originStatus},"RayID":"${entry.ray}",` +
     `"balancer":${text(entry.balancer)},"pool":${text(entry.pool)},"origin":${text(entry.origin)},"because":"${entry.because}",` +
-    `"affinity":"${entry.affinity}","fallback":${entry.fallback},"attempts":${entry.attempts},"outcome":"${entry.outcome}","error":${entry.error}${entry.tried === undefined ? '' : `,"tried":${JSON.stringify(entry.tried)}`}}`
+    `"affinity":"${entry.affinity}","fallback":${entry.fallback},"attempts":${entry.attempts},"outcome":"${entry.outcome}","error":${entry.error}${entry.tried === undefined ? '' : `,"tried":${JSON.stringify(entry.tried)}`}${entry.candidates === undefined ? '' : `,"candidates":${text(entry.candidates)}`}}`
   );
 }
 

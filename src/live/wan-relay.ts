@@ -80,6 +80,8 @@ export class WanRelay {
   #server: Server | undefined;
   #port: number;
   readonly #connections = new Set<Connection>();
+  /** Open at both ends and dead between. */
+  readonly #forgotten = new Set<Connection>();
   readonly #lines: Readonly<Record<Direction, Line>> = { to_target: new Line(), to_client: new Line() };
   readonly #stopped = new Set<Direction>();
   readonly #resetAt: Record<Direction, number> = { to_target: Infinity, to_client: Infinity };
@@ -115,6 +117,21 @@ export class WanRelay {
   /** Reset every open connection at both ends. New ones are taken. */
   cut(): void {
     for (const connection of this.#connections) this.#reset(connection);
+  }
+
+  /**
+   * As when a box on the way loses its table: connections that stand say nothing any more, in either direction and for good, and nobody is
+   * told. What was on its way is lost. New ones work.
+   */
+  forget(): void {
+    for (const connection of [...this.#connections]) {
+      this.#drop(connection);
+      this.#forgotten.add(connection);
+      // Nothing is read any more: not what an end still sends, nor that it ends.
+      connection.client.pause();
+      connection.target.pause();
+    }
+    this.#pump();
   }
 
   /** Nothing arrives at either end, nobody is told. What was on its way is kept, as TCP would send it again, up to the limits. */
@@ -193,6 +210,11 @@ export class WanRelay {
     this.#server = undefined;
     const closed = server === undefined ? undefined : new Promise((done) => server.close(done));
     this.cut();
+    for (const { client, target } of this.#forgotten) {
+      client.resetAndDestroy();
+      target.resetAndDestroy();
+    }
+    this.#forgotten.clear();
     this.#pacer.stop();
     await closed;
   }
@@ -200,7 +222,7 @@ export class WanRelay {
   #accept(client: Socket): void {
     this.#accepted += 1;
     client.on('error', () => {});
-    if (this.#connections.size >= MAX_CONNECTIONS) {
+    if (this.#connections.size + this.#forgotten.size >= MAX_CONNECTIONS) {
       this.#resets += 1;
       client.resetAndDestroy();
       return;
@@ -209,13 +231,15 @@ export class WanRelay {
     const random = this.#options.random.fork(`connection-${this.#accepted}`);
     const handshakeMs = this.#shape.handshake === false ? 0 : this.#roundTripMs;
     const held = this.#stopped.has('to_target');
-    // A socket that is not called yet, while the way there is held.
+    // Called when the client's SYN would have got there: so a refusal is a round trip away, and who is nearer is there first.
+    const travelMs = this.#shape.handshake === false ? 0 : this.#shape.toTarget.delayMs;
     const target = new Socket({ allowHalfOpen: true });
     target.setNoDelay(true);
     target.on('error', () => {});
     const call = (): void => {
-      connection.call = undefined;
-      target.connect({ host, port });
+      if (!this.#connections.has(connection)) return;
+      connection.call = this.#stopped.has('to_target') ? call : undefined;
+      if (connection.call === undefined) target.connect({ host, port });
     };
     const way = (direction: Direction): Way => {
       const [from, to] = direction === 'to_target' ? [client, target] : [target, client];
@@ -241,14 +265,16 @@ export class WanRelay {
     for (const one of ways) this.#lines[one.direction].add(one.flow);
     client.on('close', () => this.#lost(connection, client, 'to_target'));
     target.on('close', () => this.#lost(connection, target, 'to_client'));
-    if (!held) call();
+    if (held) return;
+    if (travelMs < 1) call();
+    else setTimeout(call, travelMs);
   }
 
   /** A socket is gone: quietly when both sides had ended, else the other end is to hear of it. */
   #lost(connection: Connection, socket: Socket, direction: Direction): void {
     if (!this.#connections.has(connection)) return;
     if (connection.client.destroyed && connection.target.destroyed) {
-      this.#forget(connection);
+      this.#drop(connection);
       return;
     }
     const quiet = socket.errored === null && socket.readableEnded && socket.writableFinished;
@@ -263,13 +289,13 @@ export class WanRelay {
 
   /** With a reset at both ends. */
   #end(connection: Connection): void {
-    this.#forget(connection);
+    this.#drop(connection);
     for (const socket of [connection.client, connection.target]) {
       if (!socket.destroyed) socket.resetAndDestroy();
     }
   }
 
-  #forget(connection: Connection): void {
+  #drop(connection: Connection): void {
     this.#connections.delete(connection);
     for (const way of connection.ways) {
       this.#gone[way.direction] += way.delivered;

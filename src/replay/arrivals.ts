@@ -8,6 +8,11 @@ import type { Micros } from '../core/time.ts';
 /** Written by `take`. */
 export interface Arrival {
   at: Micros;
+  /**
+   * Whom its draws are about (`core/draws.ts`): a function of the request and its source, so it is the same in every run that has this
+   * request, whichever others came before it. int32; two requests of a log may have the same, by a chance of one in 2^32.
+   */
+  key: number;
   client: number;
   /** Number of the traffic source among the resolvers' users. */
   source: number;
@@ -35,6 +40,7 @@ export interface TrafficSource {
 export function emptyArrival(): Arrival {
   return {
     at: 0 as Micros,
+    key: 0,
     client: 0,
     source: 0,
     balancer: 0,

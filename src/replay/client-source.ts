@@ -30,6 +30,9 @@ export interface ClientPlan {
   readonly wire: boolean;
 }
 
+/** Requests are numbered from here for each source: 2^32 over the golden ratio, so that no two sources come near each other. */
+const KEYS_APART = 0x9e3779b1;
+
 /** Clients of a crowd that are drawn at once, so that the waits for their rows overlap instead of coming one by one. */
 const BLOCK = 64;
 
@@ -54,6 +57,7 @@ export class ClientSource implements TrafficSource {
   #blockAt = BLOCK;
   #touched = 0;
   readonly #perSession: number;
+  readonly #firstKey: number;
 
   constructor(plan: ClientPlan, table: ClientTable, random: Random) {
     this.#plan = plan;
@@ -63,6 +67,7 @@ export class ClientSource implements TrafficSource {
     this.#freeCount = this.#free.length;
     // A session of length L with pauses of mean T makes 1 + L/T requests on average.
     this.#perSession = plan.thinkUs > 0 ? 1 + plan.sessionUs / plan.thinkUs : 1;
+    this.#firstKey = Math.imul(plan.source, KEYS_APART) - 1;
     this.#begin = plan.ramp[0]?.at ?? plan.endAt;
     this.#arriveNext();
     this.#nextSession = this.nextAt;
@@ -74,6 +79,7 @@ export class ClientSource implements TrafficSource {
     this.requests += 1;
     const client = plan.thinkUs > 0 ? this.#takeFromSession(at) : this.#takeFromCrowd(at);
     arrival.at = at as Micros;
+    arrival.key = (this.#firstKey + this.requests) | 0;
     arrival.client = plan.first + client;
     arrival.source = plan.source;
     arrival.balancer = plan.balancer;

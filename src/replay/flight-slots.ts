@@ -15,10 +15,13 @@ const FIRST_SLOTS = 1024;
 // A slot's row: 8 doubles or 16 ints over the same 64 bytes.
 const DOUBLES = 8;
 const ARRIVED_AT = 0;
-const NUMBER = 1;
 /** Of the body. */
-const BYTES = 2;
+const BYTES = 1;
 const INTS = 16;
+/** In order of arrival, from 0; uint32. */
+const NUMBER = 4;
+/** Whom the draws are about (`Arrival.key`). */
+const KEY = 5;
 const CLIENT = 6;
 const BALANCER = 7;
 /** Global number of the origin of the last attempt, -1 = none. */
@@ -67,6 +70,7 @@ export const SLOT = {
   NUMBER,
   BYTES,
   INTS,
+  KEY,
   CLIENT,
   BALANCER,
   ORIGIN,

@@ -6,8 +6,11 @@
  *
  * A request under way is a slot of 64 bytes (`flight-slots.ts`); nothing is allocated per request but what steering hands back. The
  * decisions are the real ones: this file knows no policy, only what they cost in time. What goes over the link is `lane-flights.ts`.
+ *
+ * Whatever is drawn for a request is drawn about its key (`Arrival.key`): others cannot shift it, and a live edge told the key draws alike.
  */
 import { type Decision, LOSES_STATE, type Ladder, type Rung } from '../core/decision.ts';
+import { Draws, PART } from '../core/draws.ts';
 import type { HealthView, NameView } from '../core/health-view.ts';
 import type { Location } from '../core/location.ts';
 import type { Model } from '../core/model.ts';
@@ -35,12 +38,14 @@ import type { ClientTable } from './clients.ts';
 import type { Question } from './run.ts';
 import type { ResolverFleet } from './resolvers.ts';
 import { ArrivalFacts } from './arrival-facts.ts';
-import { CandidateTexts, candidatesText } from './candidates-text.ts';
+import { CandidateTexts, candidatesText } from '../steering/candidates-text.ts';
 import { COMPLETE, FlightSlots, SLOT, attemptsOf, endingOf, poolOf, withEnding } from './flight-slots.ts';
 import { type LaneDeps, LaneFlights, type LaneOwner, NOT_OVER } from './lane-flights.ts';
 import { OpenLoad } from './open-load.ts';
 import { requestLine, statusSeen } from './request-line.ts';
+import type { SteadyRequest } from './steady-rounds.ts';
 import type { Story } from './story.ts';
+import type { Whereabouts } from './whereabouts.ts';
 
 const {
   ARRIVED_AT,
@@ -56,6 +61,7 @@ const {
   FALLBACK,
   GENERATION,
   INTS,
+  KEY,
   NOT_TEXT,
   NUMBER,
   ORIGIN,
@@ -82,7 +88,7 @@ export interface FlightDeps extends LaneDeps {
   readonly health: HealthView;
   readonly random: Random;
   /** Where a client is now: its own place, or the nearest PoP left when that one was withdrawn. */
-  readonly locate: (home: Location) => Location;
+  readonly whereabouts: Whereabouts;
   /** Ledger row of a region index (-1 = none). */
   readonly regionRow: Int32Array;
   readonly pops: number;
@@ -104,6 +110,8 @@ export class Flights implements LaneOwner {
   readonly #request: SteerRequest;
   readonly #current: { client: number };
   readonly #steerWorld: SteerWorld;
+  /** Those of `#steerWorld`: to be told whom they are about before anybody draws. */
+  readonly draws: Draws;
   readonly #facts = new ArrivalFacts();
   readonly #rungs: Rung[] = [];
   readonly #ladder: Ladder = { add: (rung) => this.#rungs.push(rung) };
@@ -136,11 +144,12 @@ export class Flights implements LaneOwner {
       facts: this.#facts,
     };
     this.#current = current;
+    this.draws = new Draws(deps.random.fork('steering'));
     this.#steerWorld = {
       health: deps.health,
       load: this.#load,
       names: EVERY_NAME,
-      random: deps.random.fork('steering'),
+      random: this.draws,
       now: 0 as Micros,
       sessions: this.#sessions,
     };
@@ -163,7 +172,7 @@ export class Flights implements LaneOwner {
     const { slots } = this;
     const plan = this.plans[arrival.balancer]!;
     const { client } = arrival;
-    const location = this.#deps.locate(clients.location(client));
+    const location = this.#deps.whereabouts.locate(clients.location(client));
     const slot = slots.take();
     const row = slot * INTS;
     const { ints, doubles } = slots;
@@ -174,7 +183,8 @@ export class Flights implements LaneOwner {
     ints[row + ORIGIN] = -1;
     ints[row + PAGE] = arrival.page;
     doubles[slot * DOUBLES + ARRIVED_AT] = this.now;
-    doubles[slot * DOUBLES + NUMBER] = this.count++;
+    ints[row + NUMBER] = this.count++;
+    ints[row + KEY] = arrival.key;
     doubles[slot * DOUBLES + BYTES] = arrival.bodyBytes;
     slots.locations[slot] = location;
     if (arrival.wire) {
@@ -199,6 +209,7 @@ export class Flights implements LaneOwner {
     this.#facts.arrival = arrival;
     this.#facts.client = client;
     this.#steerWorld.now = this.now;
+    this.draws.about(arrival.key, PART.first);
     const decision = trace.wantsCandidates ? this.#steerAndTell(slot, plan) : steer(plan, request, this.#steerWorld);
     slots.decisions[slot] = decision;
     switch (decision.kind) {
@@ -218,6 +229,12 @@ export class Flights implements LaneOwner {
       default:
         this.#finish(slot, NOTHING_MAY_SERVE);
     }
+  }
+
+  /** Before the run: nobody's request, which only the link hears of. */
+  steady(pop: number, request: SteadyRequest, now: Micros): void {
+    this.now = now;
+    this.#lanes.steady(pop, request);
   }
 
   /** With a trace: also which candidates there were. The full ladder only where the answer cannot be known without it. */
@@ -279,6 +296,7 @@ export class Flights implements LaneOwner {
     const request: SteerRequest = { location, clientHash: hashAddress(clientAddress), clientAddress, claim, facts };
     const rungs: Rung[] = [];
     this.#steerWorld.now = at;
+    this.draws.about(0, PART.explained);
     const ladder = { add: (rung: Rung) => void rungs.push(rung) };
     return { decision: steer(this.plans[balancer]!, request, this.#steerWorld, ladder), rungs };
   }
@@ -328,7 +346,7 @@ export class Flights implements LaneOwner {
       return;
     }
     const sim = world.origins[ints[row + ORIGIN]!]!;
-    sim.admit(now, world.roundTripUs(ints[row + PLACE]! & POP_MASK, pool));
+    sim.admit(now, world.roundTripUs(ints[row + PLACE]! & POP_MASK, pool), ints[row + KEY]!);
     if (sim.ending === CONNECT_TIMEOUT) {
       this.#unanswered(slot, state, 0);
       return;
@@ -430,6 +448,7 @@ export class Flights implements LaneOwner {
     this.#current.client = client;
     this.#facts.client = client;
     this.#steerWorld.now = this.now;
+    this.draws.about(ints[row + KEY]!, PART.again);
     const failure = {
       status: ENDINGS[ending]!.status,
       attempts: attemptsOf(ints[row + STATE]!),

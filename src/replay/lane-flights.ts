@@ -29,6 +29,7 @@ import type { WireEvents, WireLink } from '../sim/wire/wire-link.ts';
 import { COMPLETE, type FlightSlots, SLOT, poolOf, withEnding } from './flight-slots.ts';
 import type { Ledger } from './ledger.ts';
 import type { SimWorld } from './sim-world.ts';
+import type { SteadyRequest } from './steady-rounds.ts';
 import type { TraceWriter } from './trace-writer.ts';
 
 const {
@@ -40,6 +41,7 @@ const {
   DOUBLES,
   GENERATION,
   INTS,
+  KEY,
   LANE,
   LISTENER,
   NOT_TEXT,
@@ -52,6 +54,8 @@ const {
   WIRE,
 } = SLOT;
 
+/** In place of a slot: of nobody's request. */
+const STEADY = -1;
 /** In place of an ending: the attempt is not over. */
 export const NOT_OVER = -1;
 
@@ -99,6 +103,31 @@ export class LaneFlights implements WireEvents {
     if (!world.railgunModel.place(pop, this.#owner.now, roundTrip)) return world.railgunModel.reason;
     this.#overLane(slot, state | VIA_LANE, pop, bytes, roundTrip);
     return undefined;
+  }
+
+  /** A request before the run, by way of the first origin of the balancer's first pool: over the link, or not at all. */
+  steady(pop: number, { balancer, host, path, page, bodyBytes, wire }: SteadyRequest): void {
+    const { world, onLane } = this.#deps;
+    const { model, now } = this.#owner;
+    const { defaultPools, fallbackPool } = model.loadBalancers[balancer]!;
+    const pool = model.pools.findIndex(({ id }) => id === (defaultPools[0] ?? fallbackPool));
+    const origin = model.pools[pool]?.origins[0];
+    if (origin === undefined) return;
+    if (!wire) {
+      if (world.railgunModel.place(pop, now, world.roundTripUs(pop, pool)))
+        world.railgunModel.left(pop, world.railgunModel.lane, now);
+      return;
+    }
+    const number = world.originBase[pool]!;
+    (world.wire ?? world.openWire(this, onLane)).request(
+      pop,
+      {
+        ...{ slot: STEADY, key: STEADY, method: 'GET', page, host, origin: number, bodyBytes, text: true },
+        path: pagePath(path, page),
+        originAddress: literal(origin.address, origin.port, number),
+      },
+      () => world.roundTripUs(pop, pool),
+    );
   }
 
   goesDirect(slot: number, reason: string): void {
@@ -151,7 +180,7 @@ export class LaneFlights implements WireEvents {
     }
     const sim = world.origins[served]!;
     ints[row + GENERATION] = sim.generation;
-    const afterUs = this.#askedByListener(sim, roundTrip);
+    const afterUs = this.#askedByListener(sim, row, roundTrip);
     ints[row + STATE] = withEnding(state, this.#ending);
     let lineUs = 0;
     if (this.#ending === SERVED) {
@@ -173,8 +202,8 @@ export class LaneFlights implements WireEvents {
    * How an origin answers a listener, which has its own patience and its own names for failures (live/railgun/link-leg.ts). Returns when;
    * how is in `#ending`.
    */
-  #askedByListener(sim: SimOrigin, roundTrip: number): number {
-    sim.admit(this.#owner.now, roundTrip);
+  #askedByListener(sim: SimOrigin, row: number, roundTrip: number): number {
+    sim.admit(this.#owner.now, roundTrip, this.#slots.ints[row + KEY]!);
     let { ending, afterUs } = sim;
     if (ending === SERVED || ending === READ_TIMEOUT) {
       if (afterUs - roundTrip > LAN_TIMEOUT_US) [ending, afterUs] = [READ_TIMEOUT, roundTrip + LAN_TIMEOUT_US];
@@ -200,7 +229,7 @@ export class LaneFlights implements WireEvents {
     if ((state & ASKED_AGAIN) !== 0) return false;
     const sim = world.origins[this.#mapped(row)]!;
     ints[row + GENERATION] = sim.generation;
-    const afterUs = this.#askedByListener(sim, 0);
+    const afterUs = this.#askedByListener(sim, row, 0);
     ints[row + STATE] = withEnding(state | ASKED_AGAIN, this.#ending);
     queue.push(this.#owner.now + afterUs, COMPLETE, slot);
     return true;
@@ -223,8 +252,8 @@ export class LaneFlights implements WireEvents {
     const reason = wire.request(
       pop,
       {
-        ...{ slot, method, page, host, origin: number },
-        path: `${path}${path.includes('?') ? '&' : '?'}page=${page >>> 0}`,
+        ...{ slot, method, page, host, origin: number, key: ints[row + KEY]! },
+        path: pagePath(path, page),
         originAddress: literal(address, port, number),
         bodyBytes: doubles[slot * DOUBLES + BYTES]!,
         text: (ints[row + STATE]! & NOT_TEXT) === 0,
@@ -238,6 +267,7 @@ export class LaneFlights implements WireEvents {
   // WireEvents
 
   ended(slot: number, ending: number, outcome: WireOutcome | undefined): void {
+    if (slot === STEADY) return;
     const { world, ledger } = this.#deps;
     const { ints, outcomes } = this.#slots;
     this.#owner.now = world.scheduler.now();
@@ -250,6 +280,7 @@ export class LaneFlights implements WireEvents {
   }
 
   unavailable(slot: number, reason: string): void {
+    if (slot === STEADY) return;
     const { world } = this.#deps;
     const { ints, doubles, decisions } = this.#slots;
     const now = world.scheduler.now();
@@ -259,6 +290,11 @@ export class LaneFlights implements WireEvents {
     const bytes = doubles[slot * DOUBLES + BYTES]! || world.pageBytes(ints[row + PAGE]!, now);
     this.#owner.overHttp(slot, (ints[row + STATE]! & ~VIA_LANE) | DIRECT, poolOf(decisions[slot]!), bytes);
   }
+}
+
+/** Each page of a population is a URL of its own. */
+function pagePath(path: string, page: number): string {
+  return `${path}${path.includes('?') ? '&' : '?'}page=${page >>> 0}`;
 }
 
 /** `CF-ORIGIN-IP`: a literal, with its port. An origin named by host has one of its own here, since nothing is looked up in a replay. */

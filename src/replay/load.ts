@@ -26,6 +26,7 @@ import {
   checkTimes,
   parseScenario,
 } from './scenario.ts';
+import type { SteadyRounds } from './steady-rounds.ts';
 import { type StopCondition, readStops } from './stop-if.ts';
 import { checkTargets } from './targets.ts';
 
@@ -74,6 +75,8 @@ export interface ReplayInput {
   readonly repeat: string;
   /** Where the moments of the probes and the back-off of lanes shall be those of real edges with this seed: all data centers of a monitor together. */
   readonly probeSeed?: string | undefined;
+  /** What is asked before the run begins, as a drill does; left out: the first requests open the lanes. */
+  readonly steady?: SteadyRounds | undefined;
   readonly traceSink?: ((block: string) => void) | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly signal?: { readonly aborted: boolean } | undefined;

@@ -3,12 +3,13 @@
  * asks `starved` before it goes on and waits for `fill` when it is. Each client address is one client with one cookie jar.
  */
 import { hashText } from '../core/hash.ts';
-import { hashAddress } from '../steering/hash.ts';
+import { hashAddress, mix } from '../steering/hash.ts';
 import type { Location } from '../core/location.ts';
-import type { Micros } from '../core/time.ts';
+import { type Micros, US_PER_SECOND } from '../core/time.ts';
 import type { Arrival, TrafficSource } from './arrivals.ts';
 import type { LogEntry } from './access-log.ts';
 import type { ClientTable } from './clients.ts';
+import { Repeats } from './repeats.ts';
 
 export interface LogPlan {
   readonly source: number;
@@ -42,6 +43,11 @@ export class LogSource implements TrafficSource {
   #at = 0;
   #first: number | undefined;
   #ended = false;
+  /** Keys given out at the moment of the last entry. */
+  readonly #given = new Repeats();
+  #moment = -1;
+  /** Hash of that moment and of this source. */
+  #when = 0;
 
   constructor(plan: LogPlan, table: ClientTable, addresses: (client: number, address: string) => void) {
     this.#plan = plan;
@@ -72,6 +78,7 @@ export class LogSource implements TrafficSource {
     arrival.method = entry.method;
     arrival.path = entry.target;
     arrival.page = hashText(entry.target) | 0;
+    arrival.key = this.#keyOf(entry, this.#table.hash(client), arrival.page);
     arrival.bodyBytes = entry.bytes;
     const query = entry.target.indexOf('?');
     arrival.wire = this.#plan.wire;
@@ -110,6 +117,19 @@ export class LogSource implements TrafficSource {
       this.starved = false;
       return;
     }
+  }
+
+  /** From what the line says, so that a log with lines cut out leaves the others' keys; of equal lines of one moment, the how-manyth. */
+  #keyOf(entry: LogEntry, client: number, target: number): number {
+    if (entry.atUs !== this.#moment) {
+      const seconds = Math.floor(entry.atUs / US_PER_SECOND);
+      this.#moment = entry.atUs;
+      this.#when = mix(mix(seconds, entry.atUs - seconds * US_PER_SECOND), this.#plan.source);
+      this.#given.forget();
+    }
+    const key = mix(mix(client, target), this.#when) | 0;
+    const before = this.#given.before(key);
+    return before === 0 ? key : mix(key, before) | 0;
   }
 
   #clientOf(entry: LogEntry): number {

@@ -1,6 +1,7 @@
 /**
  * The monitors of a replay: the real calendar and the real votes of `health`, with origins that are models. A probe travels, waits in
- * the origin's queue and times out like any request, so an overloaded survivor may be found unhealthy too.
+ * the origin's queue and times out like any request, so an overloaded survivor may be found unhealthy too. A fault that strikes while one
+ * is under way fails it: what only connects, on its arrival; what is served, until its answer is here.
  *
  * Probing begins before the run does (`ProbePlan.warmUpUs`), so that the first request meets a world whose health is known.
  */
@@ -32,6 +33,11 @@ interface Pending {
   readonly board: HealthBoard;
   readonly reason: ProbeReason;
   readonly rttUs: number | undefined;
+  readonly sentAt: number;
+  /** What a fault may still strike: a SYN on its way, or an origin at work. */
+  readonly underWay: 'no' | 'arriving' | 'served';
+  /** Of the origin, when the probe was sent. */
+  readonly generation: number;
 }
 
 export class ProbeRunner {
@@ -98,7 +104,25 @@ export class ProbeRunner {
   }
 
   result(place: number, now: Micros): void {
-    const pending = this.#pending[place]!;
+    let pending = this.#pending[place]!;
+    if (pending.underWay === 'arriving') {
+      this.#arrives(pending, place, now);
+      return;
+    }
+    if (pending.underWay === 'served') {
+      const { mode, generation } = this.#originOf(pending.probe);
+      const { probe, sentAt } = pending;
+      if (this.#world.link.cut || mode === 'blackhole' || mode === 'unreachable') {
+        const endAt = sentAt + probe.timeoutUs;
+        if (now < endAt) {
+          this.#queue.push(endAt, PROBE_RESULT, place);
+          return;
+        }
+        pending = { ...pending, reason: timeoutReason(probe.monitor, true), rttUs: undefined };
+      } else if (generation !== pending.generation) {
+        pending = { ...pending, reason: 'connection_reset', rttUs: undefined };
+      }
+    }
     this.#pending[place] = undefined;
     this.#free.push(place);
     // A result for a configuration that is no longer in force is nobody's.
@@ -180,18 +204,38 @@ export class ProbeRunner {
   }
 
   #send(probe: Probe, now: Micros): void {
-    const number = this.#world.originBase[probe.pool]! + probe.origin;
-    const roundTrip = this.#world.roundTripUs(probe.dataCenter, probe.pool);
-    const { reason, afterUs } = outcomeOf(this.#world.origins[number]!, this.#world.link.cut, probe, roundTrip, now);
+    const { generation, mode } = this.#originOf(probe);
     const place = this.#free.pop() ?? this.#pending.length;
-    this.#pending[place] = {
-      probe,
-      plan: this.#plan,
-      board: this.board,
-      reason,
-      rttUs: reason === 'no_failures' ? afterUs : undefined,
-    };
-    this.#queue.push(now + afterUs, PROBE_RESULT, place);
+    const sent = { probe, plan: this.#plan, board: this.board, sentAt: now, generation };
+    const roundTrip = this.#world.roundTripUs(probe.dataCenter, probe.pool);
+    if (onlyConnects(probe.monitor)) {
+      this.#pending[place] = { ...sent, reason: 'no_failures', rttUs: roundTrip, underWay: 'arriving' };
+      this.#queue.push(now + Math.floor(roundTrip / 2), PROBE_RESULT, place);
+      return;
+    }
+    const { cut } = this.#world.link;
+    const served = !cut && (mode === 'up' || mode === 'tls_invalid');
+    this.#await(sent, place, outcomeOf(this.#originOf(probe), cut, probe, roundTrip, now), served ? 'served' : 'no');
+  }
+
+  /** A SYN or a ping is where it was sent: what it meets there is its outcome. */
+  #arrives(pending: Pending, place: number, now: Micros): void {
+    const { probe, rttUs = 0 } = pending;
+    this.#await(pending, place, outcomeOf(this.#originOf(probe), this.#world.link.cut, probe, rttUs, now), 'no');
+  }
+
+  #await(
+    sent: Omit<Pending, 'reason' | 'rttUs' | 'underWay'>,
+    place: number,
+    { reason, afterUs }: { readonly reason: ProbeReason; readonly afterUs: number },
+    underWay: Pending['underWay'],
+  ): void {
+    this.#pending[place] = { ...sent, reason, rttUs: reason === 'no_failures' ? afterUs : undefined, underWay };
+    this.#queue.push(sent.sentAt + afterUs, PROBE_RESULT, place);
+  }
+
+  #originOf({ pool, origin }: Probe): SimOrigin {
+    return this.#world.origins[this.#world.originBase[pool]! + origin]!;
   }
 
   #heard(event: HealthEvent): void {
@@ -219,7 +263,7 @@ function outcomeOf(
   const { monitor, timeoutUs } = probe;
   const { type } = monitor;
   if (cut || origin.mode === 'blackhole') return { reason: timeoutReason(monitor, false), afterUs: timeoutUs };
-  if (type === 'tcp' || type === 'icmp_ping' || type === 'udp_icmp') {
+  if (onlyConnects(monitor)) {
     if (origin.mode === 'unreachable') return { reason: 'no_route_to_host', afterUs: roundTripUs };
     if (origin.mode === 'refuse' && type === 'tcp') return { reason: 'tcp_connection_failed', afterUs: roundTripUs };
     return { reason: 'no_failures', afterUs: roundTripUs };
@@ -227,7 +271,7 @@ function outcomeOf(
   const checksCertificate = type === 'https' && !monitor.allowInsecure;
   if (origin.mode === 'tls_invalid' && checksCertificate)
     return { reason: 'tls_untrusted_certificate', afterUs: 2 * roundTripUs };
-  origin.admit(now, roundTripUs, origin.mode === 'tls_invalid');
+  origin.probe(now, roundTripUs, origin.mode === 'tls_invalid');
   const { ending, afterUs } = origin;
   if (afterUs >= timeoutUs) return { reason: timeoutReason(monitor, true), afterUs: timeoutUs };
   switch (ending) {
@@ -246,6 +290,11 @@ function outcomeOf(
     default:
       return { reason: 'other_failure', afterUs };
   }
+}
+
+/** No server has to do anything for it. */
+function onlyConnects({ type }: Monitor): boolean {
+  return type === 'tcp' || type === 'icmp_ping' || type === 'udp_icmp';
 }
 
 /** In the words of the live prober (`live/prober/attempt.ts`): where no connection came about, TCP timed out, whatever was to follow. */

@@ -5,7 +5,21 @@ import { ENDINGS, ORIGIN_ERROR, OVERLOADED, SERVED } from '../sim/outcome.ts';
 import type { WireOutcome } from '../sim/wire/sender-place.ts';
 import { type FlightSlots, SLOT, attemptsOf } from './flight-slots.ts';
 
-const { ARRIVED_AT, BALANCER, CLIENT, DIRECT, DNS_ONLY, DOUBLES, FALLBACK, INTS, NUMBER, STATE, VIA_LANE, WIRE } = SLOT;
+const {
+  ARRIVED_AT,
+  BALANCER,
+  CLIENT,
+  DIRECT,
+  DNS_ONLY,
+  DOUBLES,
+  FALLBACK,
+  INTS,
+  NUMBER,
+  ORIGIN,
+  STATE,
+  VIA_LANE,
+  WIRE,
+} = SLOT;
 
 export function requestLine(
   slots: FlightSlots,
@@ -19,15 +33,16 @@ export function requestLine(
   const location = slots.locations[slot]!;
   const toOrigin = decision.kind === 'origin' || decision.kind === 'fallback';
   const pool = toOrigin ? model.pools[decision.pool]! : undefined;
-  const origin = toOrigin ? pool!.origins[decision.origin]! : undefined;
   const row = slot * INTS;
   const flags = slots.ints[row + STATE]!;
+  const taken = (flags & DNS_ONLY) === 0 ? -1 : slots.ints[row + ORIGIN]!;
+  const origin = toOrigin ? pool!.origins[taken < 0 ? decision.origin : placeInPool(taken, model)]! : undefined;
   const arrivedAt = slots.doubles[slot * DOUBLES + ARRIVED_AT]!;
   const balancer = model.loadBalancers[slots.ints[row + BALANCER]!]!;
   return {
     at: arrivedAt,
     event: 'request',
-    n: slots.doubles[slot * DOUBLES + NUMBER]!,
+    n: slots.ints[row + NUMBER]! >>> 0,
     lb: balancer.name,
     pop: location.pop,
     region: location.region ?? '',
@@ -47,6 +62,16 @@ export function requestLine(
     latency_us: now - arrivedAt,
     ...linkFields(slots.outcomes[slot], flags),
   };
+}
+
+/** Of several addresses in an answer a client took this one, by the origin's number among all: the decision names one for all of them. */
+function placeInPool(number: number, model: Model): number {
+  let rest = number;
+  for (const { origins } of model.pools) {
+    if (rest < origins.length) break;
+    rest -= origins.length;
+  }
+  return rest;
 }
 
 /** Without an edge between them, a client sees a broken connection (0) where the edge would have answered 52x. */

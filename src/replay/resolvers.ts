@@ -4,20 +4,19 @@
  * are the real ones (`edge/dns-answer.ts`), asked for only when a resolver holds none.
  */
 import type { Rung } from '../core/decision.ts';
+import { Draws, PART } from '../core/draws.ts';
 import type { Location } from '../core/location.ts';
 import type { Model } from '../core/model.ts';
 import type { Random } from '../core/random.ts';
 import type { DnsSummary } from '../core/report.ts';
-import { US_PER_SECOND } from '../core/time.ts';
 import { type DnsAnswer, type DnsWorld, answerQuestion } from '../edge/dns-answer.ts';
 import { type NameIndex, indexNames } from '../edge/records.ts';
 import type { Locator } from '../geo/locate.ts';
-import { ResolverCaches, type TtlPolicy } from '../sim/resolver.ts';
 import { hashAddress } from '../steering/hash.ts';
-import { POPS } from '../geo/tables.ts';
 import type { Arrival } from './arrivals.ts';
-import { candidatesText } from './candidates-text.ts';
+import { candidatesText } from '../steering/candidates-text.ts';
 import type { Flights } from './flights.ts';
+import { ResolverSources } from './resolver-sources.ts';
 import type { ResolverPolicy } from './scenario.ts';
 
 /** Answers of the edge towards resolvers; nobody connects to them here. */
@@ -46,34 +45,26 @@ export interface HeldAnswer {
   readonly epoch: number;
 }
 
-interface Source {
-  readonly perPop: number;
-  readonly caches: ResolverCaches<HeldAnswer>;
-}
-
 export class ResolverFleet {
   #model: Model;
   #names: NameIndex;
   /** Grows with each change of the configuration. */
   #epoch = 0;
   readonly #locator: Locator;
-  readonly #random: Random;
-  readonly #sources: Source[] = [];
-  #stale = 0;
-  #negative = 0;
+  /** Which address of an answer a client takes. */
+  readonly #draws: Draws;
+  readonly #sources: ResolverSources<HeldAnswer>;
 
   constructor(model: Model, locator: Locator, random: Random) {
     this.#model = model;
     this.#names = indexNames(model);
     this.#locator = locator;
-    this.#random = random;
+    this.#draws = new Draws(random);
+    this.#sources = new ResolverSources(model.loadBalancers.length);
   }
 
-  /** In the order of the traffic sources; the number returned goes into `Arrival.source`. */
   addSource(policy: ResolverPolicy, perPop: number): number {
-    const policies = Array.from({ length: POPS.length * perPop }, () => ttlPolicy(policy));
-    this.#sources.push({ perPop, caches: new ResolverCaches(policies, Math.max(1, this.#model.loadBalancers.length)) });
-    return this.#sources.length - 1;
+    return this.#sources.add(policy, perPop);
   }
 
   adopt(model: Model): void {
@@ -83,44 +74,40 @@ export class ResolverFleet {
   }
 
   setIgnoreTtl(ignore: boolean): void {
-    for (const { caches } of this.#sources) caches.setIgnoreTtl(ignore);
+    this.#sources.setIgnoreTtl(ignore);
   }
 
   summary(): DnsSummary {
-    let queries = 0;
-    let cacheHits = 0;
-    for (const { caches } of this.#sources) {
-      queries += caches.counts.misses;
-      cacheHits += caches.counts.hits;
-    }
-    return { queries, cacheHits, staleRequests: this.#stale, soaAnswers: this.#negative };
+    return this.#sources.summary();
   }
 
   lookup(arrival: Arrival, location: Location, flights: Flights, healthVersion: number): ResolvedRequest {
-    const source = this.#sources[arrival.source]!;
-    const resolver = location.popIndex * source.perPop + (arrival.client % source.perPop);
+    const caches = this.#sources.cachesOf(arrival.source);
+    const resolver = this.#sources.resolverOf(arrival.source, location.popIndex, arrival.client);
     const now = arrival.at;
-    let held = source.caches.get(resolver, arrival.balancer, now);
+    let held = caches.get(resolver, arrival.balancer, now);
     if (held === undefined) {
       held = this.#ask(arrival, location, flights, resolver, healthVersion);
       const { ttlSeconds } = held.dns;
-      source.caches.put(resolver, arrival.balancer, held, ttlSeconds, held.origins.length === 0, now);
+      caches.put(resolver, arrival.balancer, held, ttlSeconds, held.origins.length === 0, now);
     }
     const stale = held.healthVersion !== healthVersion || held.epoch !== this.#epoch;
-    if (stale) this.#stale += 1;
+    if (stale) this.#sources.staleRequests += 1;
     const { origins, pool } = held;
     // Of several addresses a client takes a random one, and does not go on to the next when it fails.
-    const origin = origins.length === 0 ? -1 : origins[origins.length > 1 ? this.#random.below(origins.length) : 0]!;
+    const taken = origins.length > 1 ? this.#draws.about(arrival.key, PART.dns).below(origins.length) : 0;
+    const origin = origins[taken] ?? -1;
     return { pool, origin, answer: held, stale };
   }
 
   #ask(arrival: Arrival, location: Location, flights: Flights, resolver: number, healthVersion: number): HeldAnswer {
     const rungs: Rung[] = [];
+    const question = this.#sources.questionOf(arrival.source, resolver, arrival.balancer);
     const world: DnsWorld = {
       locator: this.#locator,
       health: flights.health,
       names: { resolves: () => true, addresses: () => ANY_ADDRESS },
-      random: this.#random,
+      random: flights.draws.about(question, PART.dns),
       edge: EDGE,
       steer: (balancer, query) => {
         rungs.length = 0;
@@ -149,7 +136,7 @@ export class ResolverFleet {
     const origins = dns.answers.flatMap((record) => ('origin' in record && record.origin >= 0 ? [record.origin] : []));
     const { decision } = dns;
     const reached = decision?.kind === 'origin' || decision?.kind === 'fallback';
-    if (dns.answers.length === 0) this.#negative += 1;
+    if (dns.answers.length === 0) this.#sources.soaAnswers += 1;
     return {
       dns,
       pool: reached ? decision.pool : -1,
@@ -159,16 +146,5 @@ export class ResolverFleet {
       healthVersion,
       epoch: this.#epoch,
     };
-  }
-}
-
-function ttlPolicy({ kind, minUs, maxUs }: ResolverPolicy): TtlPolicy {
-  switch (kind) {
-    case 'honour':
-      return { kind };
-    case 'clamp':
-      return { kind, minimumSeconds: minUs / US_PER_SECOND, maximumSeconds: maxUs / US_PER_SECOND };
-    case 'ignore':
-      return { kind: 'stick', seconds: Number.MAX_SAFE_INTEGER / (4 * US_PER_SECOND) };
   }
 }

@@ -12,12 +12,12 @@ import type { Location } from '../core/location.ts';
 import type { Model } from '../core/model.ts';
 import type { HealthEvent } from '../core/trace.ts';
 import type { Phase, RunReport } from '../core/report.ts';
-import type { Locator } from '../geo/locate.ts';
 import { POPS, REGIONS } from '../geo/tables.ts';
 import { EventQueue } from '../sim/event-queue.ts';
-import type { Target } from '../sim/faults/fault.ts';
+import { startUpOf } from '../sim/faults/fault.ts';
 import { LateTimers } from '../sim/late-timers.ts';
 import { VirtualClock } from '../sim/virtual-clock.ts';
+import { readsLoad } from '../steering/reads-load.ts';
 import type { RequestFacts } from '../steering/request.ts';
 import { emptyArrival } from './arrivals.ts';
 import { ClientTable } from './clients.ts';
@@ -31,8 +31,10 @@ import { ResolverFleet } from './resolvers.ts';
 import { makeReport, phasesOf } from './run-report.ts';
 import { type Scenario, type TimelineEvent, momentOf } from './scenario.ts';
 import { SimWorld } from './sim-world.ts';
+import { planSteadyRounds, steadyFrom } from './steady-rounds.ts';
 import { stopWarnings } from './stop-if.ts';
 import { Story, type OutageHandle } from './story.ts';
+import { struckBy } from './struck.ts';
 import {
   LISTENER_KNOBS,
   faultBegins,
@@ -47,6 +49,7 @@ import {
 } from './telling.ts';
 import { TraceWriter } from './trace-writer.ts';
 import { Traffic } from './traffic.ts';
+import { Whereabouts } from './whereabouts.ts';
 
 const TIMER = 0;
 const WIRE_TIMER = 4;
@@ -91,9 +94,7 @@ class Run {
   readonly #random: Random;
   readonly #queue = new EventQueue();
   readonly #clock: VirtualClock;
-  readonly #locator: Locator;
-  #present: Locator;
-  readonly #moved = new Map<Location, Location>();
+  readonly #whereabouts: Whereabouts;
   /** PoPs whose last lane was lost or could not be opened. */
   readonly #lanesLost = new Set<number>();
   readonly #world: SimWorld;
@@ -120,8 +121,6 @@ class Run {
     this.#end = end;
     // Probing begins before the run: the clock is set back to that moment below, before anything is timed.
     this.#clock = new VirtualClock(start, this.#queue, TIMER);
-    this.#locator = input.locator;
-    this.#present = input.locator;
     this.#wireTimers = new LateTimers(this.#clock, this.#queue, WIRE_TIMER);
     this.#world = new SimWorld(model, scenario.world, PLACES, this.#clock, random, {
       wireTimers: this.#wireTimers,
@@ -130,6 +129,8 @@ class Run {
       ownPages: scenario.pages.length > 0,
       edgeSeed: input.probeSeed,
     });
+    const { withdrawn } = this.#world;
+    this.#whereabouts = new Whereabouts(input.locator, scenario.world.pops, (pop) => withdrawn.has(pop));
     this.#world.onPlacesChanged = () => this.#placesChanged();
     this.#world.onIgnoreTtl = (ignore) => this.#resolvers.setIgnoreTtl(ignore);
     this.#traffic = new Traffic(input, (policy, perPop) => this.#resolvers.addSource(policy, perPop));
@@ -157,8 +158,18 @@ class Run {
       (event, origin) => this.#healthChanged(event, origin),
       input.probeSeed,
     );
-    this.#clock.advance(this.#probes.warmUpFrom);
-    this.#clock.at(start, () => this.#probes.openBeats());
+    const { steady } = input;
+    const { warmUpFrom } = this.#probes;
+    this.#clock.advance(steady === undefined ? warmUpFrom : micros(Math.min(warmUpFrom, steadyFrom(start, steady))));
+    if (steady !== undefined)
+      planSteadyRounds(input, steady, this.#clock, (pop, request) =>
+        this.#flights.steady(pop, request, this.#clock.now()),
+      );
+    this.#clock.at(start, () => {
+      this.#world.wire?.countFromHere();
+      this.#probes.openBeats();
+      for (const origin of this.#world.origins) origin.countProbes();
+    });
     const resolvers = new ResolverFleet(model, input.locator, random.fork('resolvers'));
     this.#flights = new Flights(model, {
       queue: this.#queue,
@@ -170,7 +181,7 @@ class Run {
       trace: this.#trace,
       health: this.#probes.board,
       random,
-      locate: (home) => this.#locate(home),
+      whereabouts: this.#whereabouts,
       regionRow: Int32Array.from([regions.length - 1, ...REGIONS.map((region) => region.index)]),
       pops: POPS.length,
       onLane: (pop, listener, state, reason) => this.#laneChanged(pop, listener, state, reason),
@@ -198,7 +209,7 @@ class Run {
     await this.#begin();
     await this.#run(false);
     await this.#traffic.close();
-    const location = this.#locate(question.location);
+    const location = this.#whereabouts.locate(question.location);
     return { ...this.#flights.ask({ ...question, location }), model: this.#flights.model };
   }
 
@@ -268,28 +279,10 @@ class Run {
 
   // Places
 
-  #locate(home: Location): Location {
-    if (this.#present === this.#locator) return home;
-    const known = this.#moved.get(home);
-    if (known !== undefined) return known;
-    const now = this.#present.moved(home);
-    this.#moved.set(home, now);
-    return now;
-  }
-
   #placesChanged(): void {
-    this.#moved.clear();
+    this.#whereabouts.changed();
     const { withdrawn } = this.#world;
-    const inUse = (
-      this.#scenario.world.pops.length > 0 ? this.#scenario.world.pops : POPS.map((pop) => pop.code)
-    ) as string[];
-    const left = inUse.filter((code) => !withdrawn.has(PLACES.indexOf(code) ?? -1));
-    for (const code of inUse) {
-      const pop = PLACES.indexOf(code)!;
-      this.#probes.setDataCenter(pop, !withdrawn.has(pop));
-    }
-    this.#present =
-      withdrawn.size === 0 ? this.#locator : left.length === 0 ? this.#present : this.#locator.using(left);
+    for (const pop of this.#whereabouts.pops) this.#probes.setDataCenter(pop, !withdrawn.has(pop));
   }
 
   // Timeline
@@ -317,9 +310,8 @@ class Run {
 
   #startFault(event: Extract<TimelineEvent, { kind: 'fault' }>, at: Micros): void {
     const { fault, target, parameters, forUs, line } = event;
-    const origins = this.#originsStruck(target);
-    const struck = { origins: new Set(origins), listeners: new Set(this.#listenersStruck(target)) };
-    const knobs = struck.listeners.size > 0 ? LISTENER_KNOBS : this.#probes.knobs(origins);
+    const struck = struckBy(fault, target, this.#input.model, this.#scenario.world);
+    const knobs = struck.listeners.size > 0 ? LISTENER_KNOBS : this.#probes.knobs([...struck.origins]);
     const outage = this.#story.open(spell(target), fault.name, struck, at, knobs);
     const undo = fault.start(this.#world, target, parameters);
     const active: ActiveFault = { event, undo, outage };
@@ -327,17 +319,6 @@ class Run {
     this.#trace.event({ at, event: 'fault', fault: fault.name, target: spell(target), line });
     this.#story.tell(faultBegins(event, at));
     if (forUs > 0) this.#clock.at(micros(at + forUs), () => this.#endFault(active, micros(at + forUs), line));
-  }
-
-  #originsStruck(target: Target): readonly number[] {
-    if (target.kind === 'link') return [...this.#world.origins.keys()];
-    return target.kind === 'pool' || target.kind === 'origin' ? this.#world.originsOf(target) : [];
-  }
-
-  #listenersStruck(target: Target): readonly number[] {
-    if (target.kind !== 'listener') return [];
-    const { listeners } = this.#world.estate;
-    return target.name === 'all' ? [...listeners.keys()] : [Number(target.name) - 1];
   }
 
   #heal(what: string, at: Micros, line: number): void {
@@ -348,11 +329,13 @@ class Run {
 
   #endFault(active: ActiveFault, at: Micros, line: number): void {
     if (!this.#faults.delete(active)) return;
-    active.undo();
-    active.outage?.heal(at);
     const { fault, target } = active.event;
+    const startUpUs = startUpOf(fault, target, this.#scenario.world.startUp);
+    if (startUpUs === 0) active.undo();
+    else this.#clock.at(micros(at + startUpUs), active.undo);
+    active.outage?.heal(at);
     this.#trace.event({ at, event: 'heal', fault: fault.name, target: spell(target), line });
-    this.#story.tell(faultEnds(active.event, at, line));
+    this.#story.tell(faultEnds(active.event, at, line, startUpUs));
   }
 
   #change(change: ReplayInput['changes'][number], at: Micros): void {
@@ -387,6 +370,7 @@ class Run {
 
   #laneChanged(pop: number, listener: number, state: string, reason: string): void {
     const at = this.#clock.now();
+    if (at < this.#start) return;
     const name = PLACES.codeOf(pop);
     this.#trace.event({ at, event: 'link', pop: name, listener: String(listener + 1), state, reason });
     const open = state === 'open';
@@ -435,20 +419,6 @@ class Run {
       ],
     });
   }
-}
-
-/** Does any policy that this configuration may use look at requests or connections under way? */
-function readsLoad(model: Model): boolean {
-  const least = (policy: string | undefined): boolean => policy?.startsWith('least_') === true;
-  return (
-    model.pools.some((pool) => least(pool.originSteering)) ||
-    model.loadBalancers.some(
-      (balancer) =>
-        least(balancer.steeringPolicy) ||
-        balancer.rules.some((rule) => least(rule.overrides.steeringPolicy)) ||
-        balancer.poolSets.some((set) => least(set.steeringPolicy)),
-    )
-  );
 }
 
 function linkAssumptions({ traffic }: Scenario, wire: boolean): readonly string[] {

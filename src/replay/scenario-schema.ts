@@ -63,6 +63,17 @@ const railgun = z
   })
   .describe('The Railgun link of balancers that have one.');
 
+const startUp = z
+  .strictObject({
+    edge: duration.optional(),
+    listener: duration.optional().describe('Also of one on the machine that replaces a dead one.'),
+    memcached: duration.optional(),
+    origin: duration.optional(),
+  })
+  .describe(
+    'From the start of a process until it serves: so much later does come back what `crash`, `kill`, `drain`, `lose_node` or `power_loss` took away. Default 0. A drill measures it.',
+  );
+
 const world = z.strictObject({
   pops: z.array(z.string()).min(1).optional().describe('PoPs in use. Default: every PoP of the table.'),
   default_pop: z
@@ -76,6 +87,7 @@ const world = z.strictObject({
     .describe('By origin name, `POOL/ORIGIN`, or `*` for all others.'),
   links: z.record(z.string(), linkTraits).optional().describe('`edge-origin` is the way from every PoP to every pool.'),
   railgun: railgun.optional(),
+  start_up: startUp.optional(),
   countries: z.record(z.string(), z.string()).optional().describe('Client address to country, before any geo file.'),
 });
 

@@ -23,7 +23,7 @@ import {
 import { type Micros, US_PER_MINUTE, US_PER_MS, US_PER_SECOND, micros } from '../core/time.ts';
 import { FAULTS } from '../sim/faults/catalogue.ts';
 import { type Allowance, readAllowance } from './allowance.ts';
-import type { Fault, Target, TargetKind } from '../sim/faults/fault.ts';
+import type { Fault, StartUp, Target, TargetKind } from '../sim/faults/fault.ts';
 import type { OriginTraits } from '../sim/origin.ts';
 import { PAGE_EVERY_US } from '../sim/page-clock.ts';
 import { PAGE_KINDS, type PageKind } from '../sim/pages.ts';
@@ -96,6 +96,8 @@ export interface World {
   readonly origins: ReadonlyMap<string, OriginTraits>;
   readonly links: ReadonlyMap<string, { readonly delayUs: number | undefined; readonly rate: number }>;
   readonly railgun: RailgunTraits;
+  /** A drill puts in what it has measured. */
+  readonly startUp: StartUp;
   readonly countries: ReadonlyMap<string, string>;
 }
 
@@ -189,36 +191,23 @@ export function parseScenario(text: string, file: string, set: readonly string[]
 function applyOverrides(document: SourceDocument, set: readonly string[]): Checked<SourceDocument> {
   let current = document;
   const problems: Problem[] = [];
+  const complain = (message: string, hint: string): void => {
+    problems.push({ severity: 'error', file: '--set', line: 0, column: 0, path: '', message, hint });
+  };
   for (const each of set) {
     const equals = each.indexOf('=');
     const path = equals > 0 ? readPath(each.slice(0, equals)) : undefined;
     const value = equals > 0 ? readDocument(each.slice(equals + 1), '--set') : undefined;
     if (path === undefined || value?.ok !== true) {
       const hint = 'write --set PATH=VALUE, such as duration=5m or traffic[0].clients.rate=10/s';
-      problems.push({
-        severity: 'error',
-        file: '--set',
-        line: 0,
-        column: 0,
-        path: '',
-        message: `"${each}" cannot be read`,
-        hint,
-      });
+      complain(`"${each}" cannot be read`, hint);
       continue;
     }
     try {
       current = current.override(path, value.value.value);
     } catch {
       const message = `"${each.slice(0, equals)}" leads through a value that is no map or list`;
-      problems.push({
-        severity: 'error',
-        file: '--set',
-        line: 0,
-        column: 0,
-        path: '',
-        message,
-        hint: 'see the keys of the scenario file',
-      });
+      complain(message, 'see the keys of the scenario file');
     }
   }
   return problems.length > 0 ? { ok: false, problems } : { ok: true, value: current, warnings: [] };
@@ -396,8 +385,17 @@ class Reader {
               : 2 * US_PER_MINUTE
             : this.#span(['world', 'railgun', 'autoscale', 'replace_after'], railgun.autoscale.replace_after),
       },
+      startUp: this.#startUp(raw.start_up ?? {}),
       countries: new Map(Object.entries(raw.countries ?? {})),
     };
+  }
+
+  #startUp(raw: NonNullable<RawWorld['start_up']>): StartUp {
+    const span = (key: keyof typeof raw): number => {
+      const text = raw[key];
+      return text === undefined ? 0 : this.#span(['world', 'start_up', key], text);
+    };
+    return { edge: span('edge'), listener: span('listener'), store: span('memcached'), origin: span('origin') };
   }
 
   #trafficOf(raw: RawShell, start: Micros): TrafficSpec[] {

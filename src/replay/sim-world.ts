@@ -97,7 +97,7 @@ export class SimWorld implements FaultWorld {
     const way = world.links.get('edge-origin');
     this.link = new LinkState(way?.delayUs, way?.rate ?? 0);
     const serving = model.loadBalancers.some((balancer) => balancer.railgun !== undefined && balancer.proxied);
-    this.estate = new RailgunEstate(world.railgun, scheduler, serving);
+    this.estate = new RailgunEstate(world.railgun, scheduler, serving, world.startUp.listener);
     const startUs = scheduler.now();
     const { pages } = plan;
     this.railgunModel = new RailgunModel({

@@ -2,6 +2,7 @@
  * The sentences of a story, so that a replay and a drill of one scenario tell it in the same words. Text and tone only: when something
  * is told, and whether it is news, is for the run to know.
  */
+import { spanText } from '../core/figures.ts';
 import type { BudgetPart, TimelineEntry } from '../core/report.ts';
 import type { Target } from '../sim/faults/fault.ts';
 import type { TimelineEvent } from './scenario.ts';
@@ -28,8 +29,10 @@ export function faultBegins({ fault, target, note, line }: FaultEvent, atUs: num
   return { atUs, kind: 'fault', tone: 'bad', text, line };
 }
 
-export function faultEnds({ fault, target }: FaultEvent, atUs: number, line: number): TimelineEntry {
-  return { atUs, kind: 'heal', tone: 'good', text: `${spell(target)}: ${fault.name} is over`, line };
+/** @param startUpUs What comes back has to start, which takes so long. */
+export function faultEnds({ fault, target }: FaultEvent, atUs: number, line: number, startUpUs: number): TimelineEntry {
+  const start = startUpUs === 0 ? '' : `; it takes ${spanText(startUpUs)} to start`;
+  return { atUs, kind: 'heal', tone: 'good', text: `${spell(target)}: ${fault.name} is over${start}`, line };
 }
 
 export function fieldChanged(

@@ -90,9 +90,11 @@ export function failureSteps(request: FailedRequest): readonly (readonly [when: 
           ? `, after ${request.attempts} attempts`
           : '';
     const fallback = request.fallback ? ', the fallback pool' : '';
+    const candidates = request.candidates ?? '';
+    const looked = candidates === '' ? '' : `; candidates ${candidates.replaceAll(',', ', ')}`;
     steps.push([
       since(request.edgeFromUs),
-      `decided: ${where} because ${request.because}, affinity ${request.affinity}${fallback}${tries}`,
+      `decided: ${where} because ${request.because}, affinity ${request.affinity}${fallback}${tries}${looked}`,
     ]);
   } else if (request.path === 'dns') steps.push([since(request.sentUs), `the name led to ${where}`]);
   if (request.headUs > 0) steps.push([since(request.headUs), `answered ${request.status}`]);

@@ -11,7 +11,7 @@
 import type { Scheduler } from '../core/ports.ts';
 import { type Micros, US_PER_SECOND } from '../core/time.ts';
 import type { LinkState } from './link.ts';
-import type { RailgunEstate } from './railgun-estate.ts';
+import { type RailgunEstate, isDying } from './railgun-estate.ts';
 
 const SYN_AGAIN_US = [US_PER_SECOND, 2 * US_PER_SECOND] as const;
 
@@ -49,7 +49,7 @@ export function dial(path: DialPath, result: DialResult): () => void {
     if (link.cut) return;
     const index = estate.accept();
     const listener = estate.listeners[index];
-    if (listener === undefined || listener.state === 'gone' || listener.state === 'draining')
+    if (listener === undefined || listener.state === 'gone' || listener.state === 'draining' || isDying(listener))
       return fail(index, 'refused', path.backUs());
     if (listener.state === 'silent') return;
     // An answer: the SYN is not sent again.
@@ -58,7 +58,7 @@ export function dial(path: DialPath, result: DialResult): () => void {
     const roundTrip = path.forwardUs() + path.backUs();
     if (listener.state === 'refusing') return fail(index, 'certificate', path.backUs() + roundTrip);
     later(path.backUs() + roundTrip, () => {
-      if (listener.generation !== generation) return fail(index, 'refused', 0);
+      if (listener.generation !== generation || isDying(listener)) return fail(index, 'refused', 0);
       if (listener.state === 'silent' || link.cut) return;
       over = true;
       result.connected(index, generation);

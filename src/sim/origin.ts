@@ -6,7 +6,10 @@
  * The queue is a fluid one: `#freeAt` is when the server has worked off all it accepted, so waiting is `#freeAt - now` and a full
  * queue answers 503 at once. That is exact for a steady service time and costs no event. Faults are effects laid on top of each
  * other; the worst mode wins, factors multiply.
+ *
+ * What is drawn for a request depends on its key alone (`core/draws.ts`), so it draws the same here and in the lab's origin of that name.
  */
+import { Draws, PART } from '../core/draws.ts';
 import type { Random } from '../core/random.ts';
 import { US_PER_SECOND } from '../core/time.ts';
 import {
@@ -64,7 +67,9 @@ export class SimOrigin {
   mode: OriginMode = 'up';
   /** Requests turned away by a full queue so far. */
   rejected = 0;
-  readonly #random: Random;
+  readonly #draws: Draws;
+  /** Probes answered so far. */
+  #probes = 0;
   readonly #effects: OriginEffect[] = [];
   #errorShare = 0;
   #factor = 1;
@@ -75,7 +80,7 @@ export class SimOrigin {
 
   constructor(traits: OriginTraits, random: Random) {
     this.traits = traits;
-    this.#random = random;
+    this.#draws = new Draws(random);
     this.#serviceUs = traits.capacity > 0 ? US_PER_SECOND / traits.capacity : 0;
     this.#queueUs = this.#serviceUs * traits.queueLimit;
   }
@@ -93,15 +98,25 @@ export class SimOrigin {
     };
   }
 
-  /**
-   * A request (or probe) reaches the origin now. `roundTripUs` is the way there and back; `trusting`: whoever asks does not look at
-   * the certificate. Result in `ending` and `afterUs`.
-   */
-  admit(now: number, roundTripUs: number, trusting = false): void {
-    if (this.mode !== 'up' && !(trusting && this.mode === 'tls_invalid')) {
-      this.#fail(roundTripUs);
-      return;
-    }
+  /** A request reaches the origin now. `roundTripUs` is the way there and back. Result in `ending` and `afterUs`. */
+  admit(now: number, roundTripUs: number, key: number): void {
+    if (this.mode === 'up') this.#serve(now, roundTripUs, this.#draws.about(key, PART.first));
+    else this.#fail(roundTripUs);
+  }
+
+  /** The same for a monitor's request, which has no key: of those, it is the how-manyth. `trusting`: it does not look at the certificate. */
+  probe(now: number, roundTripUs: number, trusting: boolean): void {
+    if (this.mode === 'up' || (trusting && this.mode === 'tls_invalid')) {
+      this.#serve(now, roundTripUs, this.#draws.about(this.#probes++, PART.probe));
+    } else this.#fail(roundTripUs);
+  }
+
+  /** Probes are counted from here: at the run's start, since how many came before it is nobody's to say. */
+  countProbes(): void {
+    this.#probes = 0;
+  }
+
+  #serve(now: number, roundTripUs: number, draws: Draws): void {
     let waitUs = 0;
     if (this.#serviceUs > 0) {
       const start = this.#freeAt > now ? this.#freeAt : now;
@@ -114,13 +129,16 @@ export class SimOrigin {
       }
       this.#freeAt = start + this.#serviceUs;
     }
-    if (this.#errorShare > 0 && this.#random.next() < this.#errorShare) {
+    const { latencyUs, jitterUs } = this.traits;
+    const share = this.#errorShare;
+    const fails = (share > 0 || jitterUs > 0) && draws.next() < share;
+    if (fails) {
       this.ending = ORIGIN_ERROR;
       this.afterUs = Math.floor(roundTripUs + waitUs + 0.5);
       return;
     }
-    const { latencyUs, jitterUs } = this.traits;
-    const own = jitterUs > 0 ? latencyUs + (this.#random.next() * 2 - 1) * jitterUs : latencyUs;
+    // Always the second draw: a fault that makes some fail leaves the others' latencies as they were.
+    const own = jitterUs > 0 ? latencyUs + (draws.next() * 2 - 1) * jitterUs : latencyUs;
     const answerUs = waitUs + own * this.#factor + this.#addUs;
     if (answerUs > READ_TIMEOUT_US) {
       this.ending = READ_TIMEOUT;

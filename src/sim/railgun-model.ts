@@ -22,7 +22,7 @@ import type { LinkState } from './link.ts';
 import { PAGE_EVERY_US, versionAt } from './page-clock.ts';
 import { IDLE_WINDOW_US, INITIAL_WINDOW_BYTES, MAX_WINDOW_BYTES } from './wire/pipe.ts';
 import { type PageShare, PAGE_SHARES } from './page-shares.ts';
-import type { EstateWatcher, ListenerState, RailgunEstate } from './railgun-estate.ts';
+import { type EstateWatcher, type ListenerState, type RailgunEstate, isDying } from './railgun-estate.ts';
 
 /** Bytes of SETTINGS each way: the third round trip of a new lane carries them (wire: measured by the calibration test). */
 const SETTINGS_THERE = 118;
@@ -148,6 +148,8 @@ export class RailgunModel implements EstateWatcher {
     if (lane === undefined) return LOST;
     const { link, estate } = this.#path;
     const listener = estate.listeners[lane.listener]!;
+    // Its answer was never written, whether the lane's end has been heard of yet or not.
+    if (lane.openedAt <= listener.killedAt && listener.killedAt < now - lane.backUs) return LOST;
     const frozen =
       listener.generation === lane.generation && listener.state === 'silent' && listener.since < now - lane.backUs;
     const cut = (link.cut && link.cutSince < now) || (lane.openedAt < link.forgottenAt && link.forgottenAt < now);
@@ -291,7 +293,8 @@ export class RailgunModel implements EstateWatcher {
     const { link, estate } = this.#path;
     const listener = estate.listeners[lane.listener]!;
     let since = Number.POSITIVE_INFINITY;
-    if (listener.state === 'silent' && listener.generation === lane.generation) since = listener.since;
+    if (listener.state === 'silent' && listener.generation === lane.generation && !isDying(listener))
+      since = listener.since;
     if (link.cut) since = Math.min(since, link.cutSince);
     if (lane.openedAt < link.forgottenAt) since = Math.min(since, link.forgottenAt);
     return since;
@@ -363,8 +366,10 @@ export class RailgunModel implements EstateWatcher {
             if (place.pool.opening !== number) return;
             const now = scheduler.now();
             if (wrong) return failed(listener, ErrorCode.auth, 'Invalid or missing railgun token or tag');
-            const { state, generation: present } = estate.listeners[listener]!;
-            if (present !== generation) return failed(listener, ErrorCode.noError, 'closed by the peer');
+            const there = estate.listeners[listener]!;
+            const { state } = there;
+            if (there.generation !== generation || isDying(there))
+              return failed(listener, ErrorCode.noError, 'closed by the peer');
             if (state === 'silent' || link.cut) return undefined;
             place.giveUp.delete(number);
             const lane = {

@@ -147,7 +147,7 @@ describe('a machine that will not do', () => {
     await expect(undo()).rejects.toThrow(/the edge LHR ended with code \d+ before it was ready/);
     await new Promise((resolve) => holder.close(resolve));
     expect(await running.lab.stop()).toEqual([]);
-  }, 60_000);
+  });
 });
 
 async function holding(port: number): Promise<Server> {

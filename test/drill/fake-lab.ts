@@ -36,6 +36,11 @@ export interface FakeOptions {
 export class FakeLab implements Lab {
   readonly edges: readonly LabEdge[];
   onRecord: (record: EdgeRecord) => void = () => {};
+  /** 30 ms for a server, a second for an edge. */
+  readonly startUp = new Map([
+    ['edge', 1_000_000],
+    ['origin', 30_000],
+  ] as const);
   stops = 0;
   readonly adopted: unknown[] = [];
   readonly begun: number[] = [];
@@ -171,6 +176,7 @@ export class FakeLab implements Lab {
       affinity: 'off',
       fallback: false,
       attempts: number < 0 ? 0 : again ? 2 : 1,
+      candidates: '',
       tried: again ? [`${before?.poolName}/${before?.name} 521`] : [],
       outcome: status === 200 ? 'completed' : 'local',
       error: status === 200 ? 0 : status === 530 ? 1016 : status,

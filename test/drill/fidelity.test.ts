@@ -1,7 +1,7 @@
 /** Prediction beside measurement: which differences are allowed, and which fail. */
 import { describe, expect, it } from 'vitest';
 import type { Outage, RunReport } from '../../src/core/report.ts';
-import { type FidelityOptions, compare, fidelityCheck } from '../../src/drill/fidelity.ts';
+import { type FidelityOptions, compare, fidelityCheck, lookEveryUs } from '../../src/drill/fidelity.ts';
 import { readAllowance } from '../../src/replay/allowance.ts';
 import { at, smallReport } from '../checks/small-report.ts';
 
@@ -120,6 +120,17 @@ describe('compare', () => {
     const check = fidelityCheck(compare(predicted, later({ failed: 200 }), OPTIONS));
     expect(check).toMatchObject({ check: 'fidelity', pass: false, value: 1 });
     expect(check.text).toContain('failed_requests (pool/eu refuse)');
+  });
+});
+
+describe('how often somebody looks', () => {
+  it.each([
+    ['an origin: the monitor', 'origin/eu/eu-1 refuse', 2 * S, 2 * S],
+    ['a listener: its senders, however slow the monitors are', 'listener/1 kill', 60 * S, S / 2],
+    ['the link: both', 'link/edge-origin cut', 60 * S, 60 * S],
+    ['without monitors requests alone find out', 'pool/eu refuse', 0, S / 2],
+  ])('%s', (_, subject, monitorsUs, expected) => {
+    expect(lookEveryUs(subject, monitorsUs)).toBe(expected);
   });
 });
 

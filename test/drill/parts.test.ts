@@ -8,7 +8,9 @@ import { DrillClients } from '../../src/drill/jars.ts';
 import type { EdgeRecord } from '../../src/drill/lab.ts';
 import { calendarSeconds } from '../../src/drill/monitors.ts';
 import { type View, drawView, plainView, sparkline } from '../../src/drill/view.ts';
-import { pageTarget } from '../../src/drill/visitors.ts';
+import { fieldsOf, pageTarget, sessionItems } from '../../src/drill/visitors.ts';
+import { Locator } from '../../src/geo/locate.ts';
+import { emptyArrival } from '../../src/replay/arrivals.ts';
 import type { WireAnswer } from '../../src/drill/wire.ts';
 import { prepared } from './stage.ts';
 
@@ -35,6 +37,7 @@ const RECORD: EdgeRecord = {
   affinity: 'off',
   fallback: false,
   attempts: 1,
+  candidates: '',
   tried: [],
   outcome: 'completed',
   error: 0,
@@ -147,6 +150,39 @@ traffic: [{ clients: { count: 1, rate: 1/s } }]
   it('leave with the visitor', () => {
     clients.endSession(keeper);
     expect(clients.cookie(keeper)).toBe('');
+  });
+});
+
+describe('what a client says of itself', async () => {
+  const { model } = await prepared(`
+version: 1
+name: who
+config:
+  version: 1
+  load_balancers:
+    - { name: plain.example, proxied: true, default_pools: [p], fallback_pool: p, session_affinity: cookie }
+    - { name: api.example, proxied: true, default_pools: [p], fallback_pool: p, session_affinity: header,
+        session_affinity_attributes: { headers: [x-user, 'cookie:session'] } }
+  pools: [{ name: p, origins: [{ name: a, address: 192.0.2.1 }] }]
+duration: 10s
+traffic: [{ clients: { count: 10, rate: 1/s } }]
+`);
+  const place = new Locator({ defaultPop: 'LHR' }).find({ address: '192.0.2.7' });
+  const told = (cookie: string, items: readonly string[], key = 5) =>
+    fieldsOf({ ...emptyArrival(), client: 3, key }, '192.0.2.7', place, cookie, items);
+
+  it('is its own number wherever a header affinity looks for its session, beside the cookies it has', () => {
+    const items = sessionItems(model);
+    expect(items).toEqual(['x-user', 'cookie:session']);
+    expect(told('', items)).toMatchObject({ 'x-user': 'c3', Cookie: 'session=c3' });
+    expect(told('__cflb=abc', items)).toMatchObject({ 'x-user': 'c3', Cookie: '__cflb=abc; session=c3' });
+    expect(told('__cflb=abc', [])).toMatchObject({ Cookie: '__cflb=abc' });
+    expect(Object.keys(told('', []))).not.toContain('Cookie');
+  });
+
+  it('is whom its draws are about, without a sign', () => {
+    expect(told('', [])).toMatchObject({ 'Drill-Key': '5' });
+    expect(told('', [], -1)).toMatchObject({ 'Drill-Key': '4294967295' });
   });
 });
 

@@ -26,7 +26,7 @@ config:
     - { name: example.com, soa: { min_ttl: 600 }, records: [{ name: '@', type: A, content: 192.0.2.9, ttl: 120 }] }
 start: 2026-03-01T12:00:00Z
 duration: 10m
-world: { pops: [LHR], origins: { '*': { latency: 30ms } }, railgun: { autoscale: { min: 2, replace_after: 100s } } }
+world: { pops: [LHR], start_up: { edge: 800ms, memcached: 20ms }, origins: { '*': { latency: 30ms } }, railgun: { autoscale: { min: 2, replace_after: 100s } } }
 traffic:
   - clients: { count: 10, host: www.example.com, rate: [{ at: +0s, rate: 10/s }, { at: +5m, rate: 20/s }], sessions: 10m, think: 30s }
   - clients: { count: 10, host: api.example.com, rate: 10/s, resolver_ttl: { min: 60s, max: 1h } }
@@ -53,6 +53,7 @@ describe('press', async () => {
   it('leaves latencies and rates as they are', () => {
     expect(scenario.timeline[1]).toMatchObject({ parameters: { add: 500_000 } });
     expect(scenario.world.origins.get('*')).toMatchObject({ latencyUs: 30_000 });
+    expect(scenario.world.startUp).toEqual({ edge: 800_000, listener: 0, store: 20_000, origin: 0 });
     expect(scenario.traffic[0]).toMatchObject({ sessionUs: 60e6, thinkUs: 3e6, ramp: [{ rate: 10 }, { rate: 20 }] });
   });
 

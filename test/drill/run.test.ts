@@ -109,6 +109,8 @@ describe('a drill that goes as planned', async () => {
     const seen = staged.lab.seen.filter(({ fields }) => 'CF-Connecting-IP' in fields);
     expect(new Set(seen.map(({ target }) => target))).toEqual(new Set([1, 2, 3, 4, 5].map((page) => `/?page=${page}`)));
     expect(seen[0]!.fields).toMatchObject({ 'Drill-Bytes': '92516', 'Drill-Text': '1' });
+    // Whom its draws are about: the requests of the first source are numbered from 0.
+    expect(seen.map(({ fields }) => fields['Drill-Key'])).toEqual(seen.map((_, n) => String(n)));
     for (const { fields, endpoint } of seen)
       expect(fields['CF-IPCountry']).toBe(endpoint.port === 10_000 ? 'GB' : 'US');
   });
@@ -331,5 +333,23 @@ describe('a drill from a log', async () => {
 
   it('asks for the paths of the log as they are', () => {
     expect(staged.lab.seen.some(({ target }) => target === '/page/7')).toBe(true);
+  });
+});
+
+describe('processes that are started again', () => {
+  it('take in the prediction, and in the story, as long as the lab found', async () => {
+    const dark = SCENARIO.replace('fault: refuse', 'fault: power_loss');
+    const { report, prediction } = ran(await stage(dark, { pace: 2 }));
+    expect(report.drill?.notes.join()).toContain(
+      'a process takes this long here, and in the prediction as well: origins 30 ms.',
+    );
+    for (const told of [report, prediction])
+      expect(told.timeline.map(({ text }) => text)).toContain('pool/one: power_loss is over; it takes 30 ms to start');
+  });
+
+  it('are not mentioned where none is', async () => {
+    const { report, prediction } = ran(await stage(SCENARIO));
+    expect(report.drill?.notes.join()).not.toContain('to start');
+    expect(prediction.timeline.map(({ text }) => text)).toContain('pool/one: refuse is over');
   });
 });

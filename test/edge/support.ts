@@ -41,6 +41,8 @@ export class PureEdge {
       readonly trust?: readonly string[];
       readonly pop?: string;
       readonly onePop?: boolean;
+      /** As a drill starts it. */
+      readonly inLab?: boolean;
     } = {},
   ) {
     const { model, findings } = parseConfig({ version: 1, ...config });
@@ -82,6 +84,7 @@ export class PureEdge {
         load: { begin: ({ label }) => add(label, 1), end: ({ label }) => add(label, -1) },
         names: { resolves: (host) => !this.lost.has(host), failed: (host) => this.lost.add(host) },
         random: seededRandom(1),
+        drill: options.inLab === true ? { random: seededRandom(1), field: 'Drill-Key' } : undefined,
       },
       edgeConfig,
       view,

@@ -9,6 +9,7 @@ import type { RunReport } from '../../src/core/report.ts';
 import type { RequestEvent, TraceEvent } from '../../src/core/trace.ts';
 import { prepareReplay } from '../../src/replay/load.ts';
 import { replay } from '../../src/replay/run.ts';
+import type { SteadyRounds } from '../../src/replay/steady-rounds.ts';
 import { renderJson } from '../../src/report/json.ts';
 
 export interface Played {
@@ -25,6 +26,7 @@ export interface PlayOptions {
   readonly set?: readonly string[];
   readonly file?: string;
   readonly signal?: { readonly aborted: boolean };
+  readonly steady?: SteadyRounds;
 }
 
 export async function play(text: string, options: PlayOptions = {}): Promise<Played> {
@@ -38,7 +40,8 @@ export async function play(text: string, options: PlayOptions = {}): Promise<Pla
   });
   if (!prepared.ok) throw new Refused(prepared.problems);
   let trace = '';
-  const run = await replay({ ...prepared.value, traceSink: (block) => (trace += block), signal: options.signal });
+  const { signal, steady } = options;
+  const run = await replay({ ...prepared.value, traceSink: (block) => (trace += block), signal, steady });
   const checks = prepared.value.scenario.checks.map(({ text: check, line }) => {
     const parsed = parseCheck(check);
     if (!parsed.ok) throw new Error(`${check}: ${parsed.problem.message}`);

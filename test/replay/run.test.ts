@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { filesBeside } from '../../src/cli/files.ts';
 import { micros } from '../../src/core/time.ts';
-import { candidatesText } from '../../src/replay/candidates-text.ts';
+import { candidatesText } from '../../src/steering/candidates-text.ts';
 import { prepareReplay } from '../../src/replay/load.ts';
 import { explainAt } from '../../src/replay/run.ts';
 import { httpFacts } from '../../src/steering/request.ts';

@@ -208,6 +208,42 @@ describe('probes in the model fail in the words of the real prober', () => {
     expect(down).toMatchObject({ reason, pool: 'one', origin: 'a' });
   });
 
+  /** Under way for most of the time: 9 s of each 10. */
+  const SLOW = WEB.replace('timeout: 2', 'timeout: 9').replace(
+    'IAD] }',
+    "IAD], origins: { '*': { latency: 8900ms } } }",
+  );
+  it.each([
+    ['refuse', '500ms', 'connection_reset'],
+    ['reset', '500ms', 'connection_reset'],
+    ['power_loss', '500ms', 'connection_reset'],
+    ['power_loss', '40s', 'http_timeout'],
+    ['blackhole', '40s', 'http_timeout'],
+  ])('one that is under way when %s comes for %s: %s', async (fault, span, reason) => {
+    const { events } = await play(`${SLOW}  - { at: +1m, fault: ${fault}, target: pool/one, for: ${span} }\n`);
+    const down = events.filter((event) => event.event === 'health' && event.to === 'unhealthy');
+    expect(down[0]).toMatchObject({ reason, pool: 'one', origin: 'a' });
+  });
+
+  it('one that is under way when the way is dark for a moment is answered late', async () => {
+    const { events } = await play(`${SLOW}  - { at: +1m, fault: cut, for: 1ms }\n`);
+    expect(events.filter((event) => event.event === 'health' && event.to === 'unhealthy')).toEqual([]);
+  });
+
+  it('a tcp probe meets what is there when its SYN arrives', async () => {
+    const far = WEB.replace('type: https, path: /', 'type: tcp, port: 443')
+      .replace('timeout: 2', 'timeout: 9')
+      .replace(', expected_codes: 2xx', '')
+      .replace('IAD] }', 'IAD], links: { edge-origin: { delay: 4s } } }');
+    const { events, report } = await play(`${far}  - { at: +1m, fault: refuse, target: pool/one, for: 20s }\n`);
+    const down = events.find((event) => event.event === 'health' && event.to === 'unhealthy');
+    expect(down).toMatchObject({ reason: 'tcp_connection_failed' });
+    // Sent before the fault by less than the way there, known a way later.
+    const at = (down?.at ?? 0) - report.startUs - 60 * S;
+    expect(at).toBeGreaterThan(4 * S);
+    expect(at).toBeLessThan(8 * S);
+  });
+
   it('a cut link times out before any connection', async () => {
     const { events, report } = await play(`${WEB}  - { at: +1m, fault: cut, for: 40s }\n`);
     expect(events.find((event) => event.event === 'health' && event.to === 'unhealthy')).toMatchObject({
@@ -262,6 +298,33 @@ describe('a crashed edge', () => {
     const under = requests.filter(({ at, pop }) => pop === 'FRA' && at < crash && at > crash - 2 * S);
     expect(under.length).toBeGreaterThan(5);
     expect(new Set(under.map(({ cause }) => cause))).toEqual(new Set(['edge_reset']));
+  });
+});
+
+describe('a process that has to start', () => {
+  const starting = WEB.replace('world: { pops', 'world: { start_up: { edge: 5s, origin: 7s }, pops');
+
+  it('an edge: its clients are refused until it serves, and the story says why', async () => {
+    const { requests, report } = await play(`${starting}  - { at: +1m, fault: crash, target: pop/FRA, for: 30s }\n`);
+    const refused = requests.filter(({ cause }) => cause === 'edge_refused').map(({ at }) => at - report.startUs);
+    expect(Math.max(...refused)).toBeGreaterThan(94 * S);
+    expect(Math.max(...refused)).toBeLessThan(95 * S);
+    expect(report.budget.outages[0]).toMatchObject({ healedUs: report.startUs + 90 * S });
+    expect(report.timeline.map(({ text }) => text)).toContain('pop/FRA: crash is over; it takes 5 s to start');
+  });
+
+  it('an origin that had no power stays dark until it serves; one that refused had only its port closed', async () => {
+    const back = async (fault: string): Promise<number> => {
+      const { requests, report } = await play(
+        `${starting}  - { at: +1m, fault: ${fault}, target: pool/two, for: 30s }\n`,
+      );
+      const served = requests.filter(
+        ({ pool, cause, at }) => pool === 'two' && cause === '' && at > report.startUs + 65 * S,
+      );
+      return Math.min(...served.map(({ at, latency_us }) => at + latency_us)) - report.startUs;
+    };
+    expect(await back('power_loss')).toBeGreaterThan(97 * S);
+    expect(await back('refuse')).toBeLessThan(91 * S);
   });
 });
 

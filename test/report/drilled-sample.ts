@@ -67,6 +67,7 @@ const FAILED: FailedRequest = {
   affinity: 'no_claim',
   fallback: false,
   attempts: 2,
+  candidates: 'eu,us:pool_not_drawn',
   tried: ['eu/eu-2 521'],
   path: 'http1',
   sentUs: base.startUs + 1_001_000,

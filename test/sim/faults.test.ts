@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type Micros, micros } from '../../src/core/time.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { FAULTS } from '../../src/sim/faults/catalogue.ts';
-import type { Fault, FaultWorld, Target } from '../../src/sim/faults/fault.ts';
+import { type Fault, type FaultWorld, type Target, startUpOf } from '../../src/sim/faults/fault.ts';
 import { LinkState } from '../../src/sim/link.ts';
 import { SimOrigin } from '../../src/sim/origin.ts';
 import { RailgunEstate } from '../../src/sim/railgun-estate.ts';
@@ -64,7 +64,7 @@ class World implements FaultWorld {
       stores: this.model.stores.map(({ state }) => state),
       origins: this.origins.map(({ origin }) => {
         const { mode } = origin;
-        origin.admit(this.scheduler.now() + 1_000 * S, 30_000);
+        origin.admit(this.scheduler.now() + 1_000 * S, 30_000, 0);
         return { mode, ending: origin.ending, afterUs: origin.afterUs };
       }),
       withdrawn: [...this.withdrawn].sort(),
@@ -118,6 +118,25 @@ describe('every fault of the catalogue', () => {
       expect(JSON.stringify(world.state())).toBe(before);
     },
   );
+
+  it('whatever ends a process has it started again, and nothing else has', () => {
+    const startUp = { edge: 1, listener: 2, store: 3, origin: 4 };
+    const waits = [...FAULTS.values()].flatMap((fault) =>
+      fault.targets.flatMap((kind) => {
+        const us = startUpOf(fault, { kind, name: NAMES[kind][0]! }, startUp);
+        return us === 0 ? [] : [[fault.name, kind, us]];
+      }),
+    );
+    expect(waits).toEqual([
+      ['power_loss', 'pool', 4],
+      ['power_loss', 'origin', 4],
+      ['kill', 'listener', 2],
+      ['kill', 'store', 3],
+      ['drain', 'listener', 2],
+      ['lose_node', 'store', 3],
+      ['crash', 'pop', 1],
+    ]);
+  });
 
   it('any number of them, overlapping in any order, leave the world as it was', () => {
     const story = fc.array(
@@ -195,7 +214,7 @@ describe('brown-out', () => {
     const [origin] = world.originsAt({ kind: 'pool', name: 'eu' });
     for (let step = 0; step < 14; step += 1) {
       world.scheduler.runUntil(micros(1_772_366_400 * S + step * 10 * S + S));
-      origin!.admit(world.scheduler.now(), 0);
+      origin!.admit(world.scheduler.now(), 0, 0);
       latencies.push(origin!.afterUs - 20_000);
     }
     expect(latencies).toEqual([1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 10, 10].map((tenths) => tenths * 100_000));

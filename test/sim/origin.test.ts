@@ -6,7 +6,7 @@ import { type OriginEffect, SimOrigin } from '../../src/sim/origin.ts';
 const traits = { capacity: 100, queueLimit: 3, latencyUs: 20_000, jitterUs: 0 };
 const make = (more: Partial<typeof traits> = {}): SimOrigin => new SimOrigin({ ...traits, ...more }, seededRandom(1));
 const ask = (origin: SimOrigin, now: number): { cause: string; afterUs: number } => {
-  origin.admit(now, 10_000);
+  origin.admit(now, 10_000, now);
   return { cause: ENDINGS[origin.ending]!.cause, afterUs: origin.afterUs };
 };
 

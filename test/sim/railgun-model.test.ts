@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/core/random.ts';
 import { micros } from '../../src/core/time.ts';
 import { LinkState } from '../../src/sim/link.ts';
-import { RailgunEstate, type RailgunTraits } from '../../src/sim/railgun-estate.ts';
+import { DYING_US, RailgunEstate, type RailgunTraits } from '../../src/sim/railgun-estate.ts';
 import { PAGE_SHARES } from '../../src/sim/page-shares.ts';
 import { LOST, PASSES, RailgunModel } from '../../src/sim/railgun-model.ts';
 import { VirtualClock } from '../../src/sim/virtual-clock.ts';
@@ -103,6 +103,32 @@ describe('lanes of the flow model', () => {
     expect(bed.model.fateOf(0, lane, T0 + S + RTT / 2 - 1)).toBe(PASSES);
     bed.at(S + RTT);
     expect(bed.model.fateOf(0, lane, T0 + S + RTT)).toBe(LOST);
+  });
+
+  it('RG-012 a killed listener writes nothing more, although its lanes stand until the kernel has closed their sockets', () => {
+    const bed = new Bed();
+    bed.ask(0);
+    bed.at(S);
+    expect(bed.model.place(0, T0 + S, RTT)).toBe(true);
+    const { lane } = bed.model;
+    bed.estate.setListener('1', 'gone');
+    // An answer that left before, and one that would have left after.
+    expect(bed.model.fateOf(0, lane, T0 + S + RTT / 2)).toBe(PASSES);
+    bed.at(S + RTT / 2 + 1);
+    expect(bed.model.fateOf(0, lane, T0 + S + RTT / 2 + 1)).toBe(LOST);
+    expect(bed.model.lanesLost).toBe(0);
+    bed.at(S + RTT / 2 + DYING_US);
+    expect(bed.model.lanesLost).toBe(1);
+  });
+
+  it('a kill that is undone before the process is gone has killed it all the same', () => {
+    const bed = new Bed();
+    bed.ask(0);
+    bed.at(S);
+    bed.estate.setListener('1', 'gone')();
+    bed.at(2 * S);
+    expect([bed.estate.listeners[0]?.state, bed.estate.listeners[0]?.generation]).toEqual(['up', 1]);
+    expect(bed.model.lanesLost).toBe(1);
   });
 
   it('RG-011 failed opens are spaced ever further apart, up to half a minute', () => {

@@ -10,14 +10,17 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Model } from '../../core/model.ts';
-import { US_PER_SECOND } from '../../core/time.ts';
+import { US_PER_MS, US_PER_SECOND } from '../../core/time.ts';
 import { L4_CHECK_MINIMA, type L4CheckSettings } from '../../railgun/l4-checks.ts';
 import { traitsOfOrigin } from '../../replay/named-origins.ts';
+import type { ProcessKind } from '../../sim/faults/fault.ts';
 import { type Endpoint, LabError, type LabOptions, PROBE_SEED } from '../lab.ts';
+import { restartedKinds } from '../start-up.ts';
 import { makeCertificates } from './certificates.ts';
 import { ownProgram } from './child.ts';
 import { configOf, Edge, logOf } from './edge.ts';
 import { readLedger, record, sweepLeftovers } from './ledger.ts';
+import { picked } from './faults.ts';
 import { Listener, StoreNode } from './listeners.ts';
 import { thisMachine } from './machine.ts';
 import type { BalancerNews } from './network-process.ts';
@@ -117,7 +120,7 @@ class Building {
     const flat = input.model.pools.flatMap((pool) =>
       pool.origins.map((origin) => ({ pool, origin, number: number++ })),
     );
-    this.#lab.origins = await inBatches(flat, async (one) => {
+    this.#lab.origins = await this.#inBatches('origin', flat, async (one) => {
       if (plan.origins[one.number]?.external !== undefined) return undefined;
       const name = `${one.pool.id}/${one.origin.name}`;
       const own = new OwnOrigin({
@@ -136,7 +139,7 @@ class Building {
           return this.#processes.start({ what: `the origin ${name}`, ...program, ready: 'news' });
         },
       });
-      await own.up();
+      await this.#timed('origin', () => own.up());
       return own;
     });
   }
@@ -192,7 +195,7 @@ class Building {
         ...{ kind, what, port, binary },
         start: (name, command, args) => this.#processes.start({ what: name, command, args, ready: 'none' }),
       });
-      await node.up();
+      await this.#timed('store', () => node.up());
       const door = slow ? `store ${index + 1}` : undefined;
       if (door !== undefined) {
         const at = await this.#processes.door({ id: door, listen: LOOPBACK, target: node.at, rttMs: 0, rate: 0 });
@@ -235,14 +238,18 @@ class Building {
         onTrouble: (what, error) => this.#processes.trouble(what, error),
       });
     });
-    await inBatches(this.#lab.listeners, (listener) => listener.up());
+    await this.#inBatches('listener', this.#lab.listeners, (listener) => this.#timed('listener', () => listener.up()));
+    for (const event of input.scenario.timeline) {
+      if (event.kind !== 'fault' || event.fault.name !== 'wrong_token') continue;
+      for (const listener of picked(this.#lab.listeners, event.target.name)) await listener.prepareWrongToken();
+    }
     if (plan.l4) await this.#openBalancer();
     else this.#linkTarget = { host: '127.0.0.1', port: this.#lab.listeners[0]?.port ?? 0 };
     const target = this.#linkTarget;
     for (const { pop } of plan.edges) {
       const id = `${pop}>link`;
       const way = wayBetween(input, pop, linkedPool(input.model));
-      const at = await this.#processes.door({ id, listen: LOOPBACK, target, ...way });
+      const at = await this.#processes.door({ id, listen: LOOPBACK, target, ...way, slowStart: true });
       this.#lab.far.push({ pop, origin: -1, id, at, rttMs: way.rttMs });
     }
   }
@@ -281,7 +288,8 @@ class Building {
         folder,
         start: (at) => {
           const flags = [
-            ...['--config', configOf(folder, pop), '--pop', pop, '--seed', PROBE_SEED, '--state', state],
+            ...['--config', configOf(folder, pop), '--pop', pop, '--state', state],
+            ...['--seed', PROBE_SEED, '--drill-seed', input.seed],
             ...['--listen', `127.0.0.1:${at.listen}`, '--admin', `127.0.0.1:${at.admin}`],
             ...(dns ? ['--dns', `127.0.0.1:${at.dns}`] : []),
             ...['--access-log', logOf(folder, pop), '--min-interval', '1', '--drain', '1', '--store', 'memory'],
@@ -297,7 +305,25 @@ class Building {
       });
     });
     for (const edge of this.#lab.edges) edge.write(this.#lab.configFor(edge.pop, input.model, raw).text);
-    await inBatches(this.#lab.edges, (edge) => edge.up());
+    await this.#inBatches('edge', this.#lab.edges, (edge) => this.#timed('edge', () => edge.up()));
+  }
+
+  /** Where faults start such a process again, the first comes up alone, as that will, and is timed undisturbed. */
+  async #inBatches<T, R>(kind: ProcessKind, list: readonly T[], work: (each: T) => Promise<R>): Promise<R[]> {
+    const done: R[] = [];
+    while (done.length < list.length) {
+      const alone = done.length === 0 && restartedKinds(this.#options.input.scenario).has(kind);
+      const batch = list.slice(done.length, done.length + (alone ? 1 : AT_ONCE));
+      done.push(...(await Promise.all(batch.map(work))));
+    }
+    return done;
+  }
+
+  async #timed(kind: ProcessKind, up: () => Promise<void>): Promise<void> {
+    const begun = performance.now();
+    await up();
+    const tookUs = Math.round((performance.now() - begun) * US_PER_MS);
+    this.#lab.startUp.set(kind, Math.min(tookUs, this.#lab.startUp.get(kind) ?? tookUs));
   }
 
   async #untilInService(): Promise<void> {
@@ -338,12 +364,4 @@ function expectedOf(model: Model): Readonly<Record<string, { readonly status: nu
     expected[path] = { status: wanted, body: `${before}${expectedBody === '' ? 'healthy' : expectedBody}\n` };
   }
   return expected;
-}
-
-async function inBatches<T, R>(list: readonly T[], work: (each: T) => Promise<R>): Promise<R[]> {
-  const done: R[] = [];
-  for (let from = 0; from < list.length; from += AT_ONCE) {
-    done.push(...(await Promise.all(list.slice(from, from + AT_ONCE).map(work))));
-  }
-  return done;
 }

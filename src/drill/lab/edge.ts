@@ -247,6 +247,7 @@ function recordOf(line: string, pop: string): EdgeRecord | undefined {
     fallback: value['fallback'] === true,
     attempts: number('attempts'),
     tried: Array.isArray(value['tried']) ? value['tried'].map(String) : [],
+    candidates: text('candidates'),
     outcome: text('outcome'),
     error: number('error'),
   };

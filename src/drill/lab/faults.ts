@@ -30,6 +30,8 @@ export interface FaultGround {
   originsOf(target: Target): readonly LabOrigin[];
   /** Relays between edges and whatever is far away. */
   readonly wideAreaDoors: readonly string[];
+  /** Those of them that lead to the Railgun link. */
+  readonly linkDoors: readonly string[];
   readonly listeners: readonly Listener[];
   /** Store nodes by the number that the scenario gives them; several when each listener has its own. */
   readonly stores: readonly (readonly { readonly node: StoreNode; readonly door: string | undefined }[])[];
@@ -111,17 +113,14 @@ async function originFault(
 }
 
 /**
- * Silence first, then the process is killed, so that nobody hears its kernel say goodbye. It boots on the same port while nothing gets
- * through, so that it is there at the moment when power is back, as in the model.
+ * Silence first, then the process is killed, so that nobody hears its kernel say goodbye. When power is back it boots, on the same port and
+ * while nothing gets through yet: as in the model, a machine is dark until its server serves.
  */
 async function powerLoss(ground: FaultGround, origins: readonly LabOrigin[], doors: readonly string[]): Promise<Undo> {
   const lift = await ground.lay(doors, { mode: 'hole', cut: true });
   await Promise.all(origins.map((origin) => origin.kill()));
-  const booting = Promise.all(origins.map((origin) => origin.restart()));
-  // Whoever undoes it is told.
-  booting.catch(() => {});
   return async () => {
-    await booting;
+    await Promise.all(origins.map((origin) => origin.restart()));
     await lift();
   };
 }
@@ -136,69 +135,67 @@ async function tlsExpired(ground: FaultGround, origins: readonly LabOrigin[], do
   };
 }
 
-async function flap(ground: FaultGround, doors: readonly string[], { down = 0, up = 0 }: Parameters): Promise<Undo> {
-  let healed = false;
-  let timer: NodeJS.Timeout | undefined;
-  let lift: Undo = nothing;
-  let turning: Promise<void> = Promise.resolve();
-  const turn = (falls: boolean): void => {
-    turning = (async () => {
-      if (falls && !healed) lift = await ground.lay(doors, { mode: 'refuse', cut: true });
-      else await lift();
-      if (healed) return;
-      timer = setTimeout(() => turn(!falls), (falls ? down : up) / US_PER_MS);
-    })();
-    turning.catch((error: Error) => ground.onTrouble('flap', error));
-  };
-  turn(true);
-  await turning;
-  return async () => {
-    healed = true;
-    clearTimeout(timer);
-    await turning;
-    await lift();
-  };
+function flap(ground: FaultGround, doors: readonly string[], { down = 0, up = 0 }: Parameters): Promise<Undo> {
+  return inSteps(ground, 'flap', async (step, lift) => {
+    const falls = step % 2 === 0;
+    if (!falls) await lift();
+    const undo = falls ? await ground.lay(doors, { mode: 'refuse', cut: true }) : nothing;
+    return { undo, nextMs: (falls ? down : up) / US_PER_MS };
+  });
 }
 
-async function brownout(ground: FaultGround, origins: readonly LabOrigin[], values: Parameters): Promise<Undo> {
+function brownout(ground: FaultGround, origins: readonly LabOrigin[], values: Parameters): Promise<Undo> {
   const { over = 0, add = 0, share = 0, capacity = 1 } = values;
+  const begun = performance.now();
+  return inSteps(ground, 'brownout', async (step, lift) => {
+    const depth = (step + 1) / BROWNOUT_STEPS;
+    const effect = {
+      latencyAddUs: add * depth,
+      errorShare: share * depth,
+      capacityFactor: 1 - (1 - capacity) * depth,
+    };
+    const undo = await all(origins.map((origin) => origin.apply(effect)));
+    // The worse is there before the bad goes.
+    await lift();
+    // As in the model: a tenth at once, two tenths when two tenths of the span are over, all of it at its end.
+    const dueMs = begun + (over * (step + 2)) / BROWNOUT_STEPS / US_PER_MS;
+    const nextMs = step + 1 < BROWNOUT_STEPS ? Math.max(0, dueMs - performance.now()) : undefined;
+    return { undo, nextMs };
+  });
+}
+
+/**
+ * A fault that goes on by itself until it is healed. Each step gets what undoes the one before, and says what undoes it and when the next is
+ * due, ms; undefined: it was the last. The first is done before this resolves, and healing waits for a step that is being done.
+ */
+async function inSteps(
+  ground: FaultGround,
+  name: string,
+  take: (step: number, lift: Undo) => Promise<{ readonly undo: Undo; readonly nextMs: number | undefined }>,
+): Promise<Undo> {
   let healed = false;
   let timer: NodeJS.Timeout | undefined;
   let lift: Undo = nothing;
-  let worsening: Promise<void> = Promise.resolve();
-  const begun = performance.now();
-  const worsen = (step: number): void => {
-    worsening = (async () => {
-      if (healed) return;
-      const depth = step / BROWNOUT_STEPS;
-      const before = lift;
-      lift = await all(
-        origins.map((origin) =>
-          origin.apply({
-            latencyAddUs: add * depth,
-            errorShare: share * depth,
-            capacityFactor: 1 - (1 - capacity) * depth,
-          }),
-        ),
-      );
-      await before();
-      if (step >= BROWNOUT_STEPS || healed) return;
-      const dueMs = begun + (over * step) / BROWNOUT_STEPS / US_PER_MS;
-      timer = setTimeout(() => worsen(step + 1), Math.max(0, dueMs - performance.now()));
-    })();
-    worsening.catch((error: Error) => ground.onTrouble('brownout', error));
+  const go = async (step: number): Promise<void> => {
+    const { undo, nextMs } = await take(step, lift);
+    lift = undo;
+    if (healed || nextMs === undefined) return;
+    timer = setTimeout(() => {
+      taking = go(step + 1);
+      taking.catch((error: Error) => ground.onTrouble(name, error));
+    }, nextMs);
   };
-  worsen(1);
-  await worsening;
+  let taking = go(0);
+  await taking;
   return async () => {
     healed = true;
     clearTimeout(timer);
-    await worsening;
+    await taking;
     await lift();
   };
 }
 
-function linkFault(ground: FaultGround, name: string, values: Parameters): Promise<Undo> {
+async function linkFault(ground: FaultGround, name: string, values: Parameters): Promise<Undo> {
   const doors = ground.wideAreaDoors;
   switch (name) {
     case 'delay':
@@ -210,6 +207,10 @@ function linkFault(ground: FaultGround, name: string, values: Parameters): Promi
       return ground.lay(doors, { addRttMs: (values['share'] ?? 0) * RETRANSMISSION_MS });
     case 'cut':
       return ground.lay(doors, { mode: 'hole' });
+    case 'half_open':
+      // Lanes that stand say nothing any more, for good: there is nothing to undo. New ones work.
+      await (await ground.lay(ground.linkDoors, { forget: true }))();
+      return nothing;
     default:
       throw new LabError(`"${name}" cannot be done to a link of the lab`);
   }
@@ -272,7 +273,7 @@ async function all(begun: readonly Promise<Undo>[]): Promise<Undo> {
 }
 
 /** `1` is the first, `all` or nothing is every one. */
-function picked<T>(list: readonly T[], name: string): readonly T[] {
+export function picked<T>(list: readonly T[], name: string): readonly T[] {
   if (name === '' || name === 'all') return list;
   const one = list[Number(name) - 1];
   return one === undefined ? [] : [one];

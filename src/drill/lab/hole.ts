@@ -93,7 +93,8 @@ export class Hole {
       filler.on('error', () => {});
       this.#fillers.push(filler);
       const stood = await new Promise<boolean>((resolve) => {
-        const timer = setTimeout(() => resolve(false), FULL_AFTER_MS);
+        // After a stall of this process the timer is due before the socket was looked at: look first.
+        const timer = setTimeout(() => setImmediate(() => resolve(false)), FULL_AFTER_MS);
         filler.once('connect', () => {
           clearTimeout(timer);
           resolve(true);

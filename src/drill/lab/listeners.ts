@@ -15,6 +15,9 @@ const LISTENING_MS = 5_000;
 const LOOK_MS = 20;
 const FLUSH_MS = 2_000;
 
+/** Listeners are at 127.0.0.1: at their ports nobody is here. */
+const NOBODY = '127.0.0.2';
+
 export interface ListenerOptions {
   readonly index: number;
   readonly folder: string;
@@ -42,6 +45,10 @@ export class Listener {
   /** A second process with another token, where new lanes are led for a while. */
   #other: Child | undefined;
   port = 0;
+  /** How many faults lead new lanes to that other one; and whether there is any listener to be led to. */
+  #strange = 0;
+  #gone = false;
+  #closed: Promise<() => Promise<void>> | undefined;
   readonly #options: ListenerOptions;
   /** Grows with each replacement: faults that struck the machine before it are not this one's. */
   #generation = 0;
@@ -65,7 +72,9 @@ export class Listener {
   /** Each returns what undoes it; on a machine that was replaced meanwhile that does nothing. */
   async kill(): Promise<() => Promise<void>> {
     const generation = this.#dies();
+    this.#gone = true;
     await this.child?.kill();
+    await this.#closeToLanes();
     return () => this.#restart(generation);
   }
 
@@ -90,8 +99,10 @@ export class Listener {
   async drain(): Promise<() => Promise<void>> {
     const generation = this.#generation;
     const { child } = this;
+    this.#gone = true;
     if (child !== undefined) child.mayEnd = true;
     child?.signal('SIGQUIT');
+    await this.#closeToLanes();
     return () => this.#restart(generation);
   }
 
@@ -99,16 +110,37 @@ export class Listener {
     return this.#lay({ divert: 'tls_alert' });
   }
 
-  async wrongToken(): Promise<() => Promise<void>> {
+  /** Its process stands by, so that the fault begins when it is meant to. */
+  async prepareWrongToken(): Promise<void> {
     const token = this.#options.token.replaceAll(/./g, (digit) => (digit === '0' ? '1' : '0'));
-    const other = await this.#start(`${this.#what} with a wrong token`, token, 0);
-    this.#other = other;
-    const port = Number(/:(\d+)$/.exec(String(other.ready['wan']))?.[1] ?? 0);
+    this.#other ??= await this.#start(`${this.#what} with a wrong token`, token, 0);
+  }
+
+  async wrongToken(): Promise<() => Promise<void>> {
+    await this.prepareWrongToken();
+    const port = Number(/:(\d+)$/.exec(String(this.#other?.ready['wan']))?.[1] ?? 0);
+    const generation = this.#generation;
     const lift = await this.#lay({ divert: { host: '127.0.0.1', port } });
+    this.#strange += 1;
+    await this.#closeToLanes();
     return async () => {
+      if (generation === this.#generation) this.#strange -= 1;
       await lift();
-      await other.end();
     };
+  }
+
+  /** The one with another token stands for this one: it is not there while this one is dead. */
+  async #closeToLanes(): Promise<void> {
+    if (!this.#gone || this.#strange === 0) return;
+    this.#closed ??= this.#lay({ divert: { host: NOBODY, port: this.port } });
+    await this.#closed;
+  }
+
+  async #opensToLanes(): Promise<void> {
+    this.#gone = false;
+    const lift = await this.#closed;
+    this.#closed = undefined;
+    await lift?.();
   }
 
   children(): readonly Child[] {
@@ -153,6 +185,7 @@ export class Listener {
     // A drain may take as long as its slowest request; a second word ends it.
     if (child?.alive === true && !(await child.ended(0))) await child.end();
     await this.up();
+    await this.#opensToLanes();
   }
 
   async #replace(): Promise<void> {
@@ -162,7 +195,9 @@ export class Listener {
     await leave();
     await this.child?.kill();
     for (const undo of [...this.#undo]) await undo();
+    this.#strange = 0;
     await this.up();
+    await this.#opensToLanes();
     await rejoin();
     onEvent({ kind: 'replaced', at: micros(Date.now() * US_PER_MS), listener: index });
   }

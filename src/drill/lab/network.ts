@@ -27,8 +27,8 @@ export interface DoorEffect {
   readonly addRttMs?: number;
   /** Bytes per second each way. */
   readonly rate?: number;
-  /** Nothing arrives in this direction; connections stand. */
-  readonly silent?: 'to_target' | 'to_client' | 'both';
+  /** Connections that stand say nothing from now on, for good; new ones work. */
+  readonly forget?: boolean;
   /** New connections lead elsewhere, open ones stay. `tls_alert`: to a server that ends every TLS handshake. */
   readonly divert?: Endpoint | 'tls_alert';
 }
@@ -40,6 +40,8 @@ export interface DoorOrder {
   readonly rttMs: number;
   /** Bytes per second each way; 0 = no limit. */
   readonly rate: number;
+  /** Windows of connections through it are small at first, as the replay has it on lanes (sim/wire/pipe.ts). */
+  readonly slowStart?: boolean;
 }
 
 export interface DoorCounts {
@@ -102,6 +104,7 @@ export class LabNetwork {
       for (const door of doors) {
         door.effects.push(effect);
         if (effect.cut === true && effect.mode !== 'hole') door.relay.cut();
+        if (effect.forget === true) door.relay.forget();
       }
       await this.#settle(doors);
       this.#lastEffect += 1;
@@ -175,7 +178,11 @@ export class LabNetwork {
     return done;
   }
 
-  /** @param cut Connections that stand are reset, once new ones can be made: whoever tries again at once must not find a closed port. */
+  /**
+   * In a hole nothing passes on connections that stand, either.
+   *
+   * @param cut Connections that stand are reset, once new ones can be made: whoever tries again at once must not find a closed port.
+   */
   async #settle(doors: readonly Door[], cut = false): Promise<void> {
     const wanted = new Map(doors.map((door) => [door, worst(door.effects)] as const));
     const changed = doors.filter((door) => wanted.get(door) !== door.mode);
@@ -184,7 +191,7 @@ export class LabNetwork {
       door.relay.set(shapeOf(door.order, door.effects));
       if (!leaving.has(door)) {
         if (cut) door.relay.cut();
-        hush(door, wanted.get(door));
+        door.relay.blackhole(wanted.get(door) === 'hole');
       }
       door.relay.resetAt('to_client', wanted.get(door) === 'reset' ? 0 : undefined);
       const divert = door.effects.findLast((one) => one.divert !== undefined)?.divert;
@@ -198,7 +205,7 @@ export class LabNetwork {
       door.mode = mode;
       if (!leaving.has(door)) continue;
       if (cut) door.relay.cut();
-      hush(door, mode);
+      door.relay.blackhole(mode === 'hole');
     }
     await this.#enterHole(entering);
   }
@@ -241,20 +248,16 @@ export class LabNetwork {
   }
 }
 
-/** In a hole nothing passes on connections that stand, either. */
-function hush({ relay, effects }: Door, mode: DoorMode | undefined): void {
-  for (const direction of ['to_target', 'to_client'] as const) {
-    const silent = effects.some((one) => one.silent === 'both' || one.silent === direction);
-    relay.halfOpen(direction, mode === 'hole' || silent);
-  }
-}
-
 function worst(effects: readonly DoorEffect[]): DoorMode {
   return MODES[Math.max(0, ...effects.map((one) => MODES.indexOf(one.mode ?? 'open')))] ?? 'open';
 }
 
-function shapeOf({ rttMs, rate }: DoorOrder, effects: readonly DoorEffect[]): WanShape {
+function shapeOf({ rttMs, rate, slowStart }: DoorOrder, effects: readonly DoorEffect[]): WanShape {
   const added = effects.reduce((sum, one) => sum + (one.addRttMs ?? 0), 0);
   const rates = [rate, ...effects.map((one) => one.rate ?? 0)].filter((each) => each > 0);
-  return symmetric(rttMs + added, rates.length === 0 ? undefined : Math.min(...rates));
+  return symmetric(
+    rttMs + added,
+    rates.length === 0 ? undefined : Math.min(...rates),
+    slowStart === true ? {} : undefined,
+  );
 }

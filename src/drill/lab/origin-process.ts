@@ -14,7 +14,7 @@ import { Bodies, type PageSource } from '../../sim/bodies.ts';
 import { type OriginEffect, type OriginTraits, SimOrigin } from '../../sim/origin.ts';
 import { OVERLOADED, RESET, SERVED } from '../../sim/outcome.ts';
 import type { PageKind } from '../../sim/pages.ts';
-import { BYTES_FIELD, type Endpoint, TEXT_FIELD } from '../lab.ts';
+import { BYTES_FIELD, type Endpoint, KEY_FIELD, TEXT_FIELD } from '../lab.ts';
 import { answerCalls } from './calls.ts';
 
 export interface OriginOrder {
@@ -73,6 +73,8 @@ class LabOrigin {
   readonly #sources: readonly PageSource[];
   #bodies: Bodies;
   #lastEffect = 0;
+  /** The first probe from here on is the run's first. */
+  #countFromUs = Number.POSITIVE_INFINITY;
 
   constructor(order: OriginOrder) {
     this.#order = order;
@@ -88,8 +90,9 @@ class LabOrigin {
       order.tls === undefined ? createServer(options, serve) : createSecureServer({ ...options, ...order.tls }, serve);
   }
 
-  /** Page versions count from here, of the wall clock. */
+  /** Page versions and probes count from here, of the wall clock. */
   startAt(startUs: number): void {
+    this.#countFromUs = startUs;
     this.#bodies = this.#bodiesFrom(startUs);
   }
 
@@ -131,7 +134,17 @@ class LabOrigin {
     // A body is of no interest, but has to be taken.
     request.resume();
     const model = this.#model;
-    model.admit(Math.round(performance.now() * US_PER_MS), 0);
+    const now = Math.round(performance.now() * US_PER_MS);
+    const key = wholeNumber(request.headers[KEY_FIELD.toLowerCase()]);
+    if (key !== undefined) model.admit(now, 0, key);
+    else {
+      // A monitor. Those before the run are not counted, as in the replay.
+      if (Date.now() * US_PER_MS >= this.#countFromUs) {
+        model.countProbes();
+        this.#countFromUs = Number.POSITIVE_INFINITY;
+      }
+      model.probe(now, 0, false);
+    }
     const { ending } = model;
     const waitMs = model.afterUs / US_PER_MS;
     if (ending === RESET) return void request.socket.resetAndDestroy();
@@ -152,7 +165,7 @@ class LabOrigin {
     }
     const [path = '/', query = ''] = (request.url ?? '/').split('?');
     const page = /(?:^|&)page=(\d{1,9})(?:&|$)/.exec(query)?.[1];
-    const bytes = lengthOf(request.headers[BYTES_FIELD.toLowerCase()]);
+    const bytes = wholeNumber(request.headers[BYTES_FIELD.toLowerCase()]);
     if (page === undefined && bytes === undefined) {
       const { status, body } = this.#order.expected[path] ?? { status: 200, body: 'here\n' };
       // A monitor may want a 204, which has no body.
@@ -162,10 +175,11 @@ class LabOrigin {
       response.end(request.method === 'HEAD' || bodiless ? undefined : body);
       return;
     }
+    const length = Math.min(bytes ?? 0, MOST_BODY_BYTES);
     const body =
       request.headers[TEXT_FIELD.toLowerCase()] === '0'
-        ? this.#bodies.noise(bytes ?? 0)
-        : this.#bodies.body(Number(page ?? 0), Date.now() * US_PER_MS, bytes ?? 0);
+        ? this.#bodies.noise(length)
+        : this.#bodies.body(Number(page ?? 0), Date.now() * US_PER_MS, length);
     response.writeHead(200, {
       'Content-Type': body.contentType,
       'Content-Length': body.length,
@@ -176,7 +190,7 @@ class LabOrigin {
   }
 }
 
-/** What a client of the run wants to have; undefined when nobody said. */
-function lengthOf(field: string | readonly string[] | undefined): number | undefined {
-  return typeof field === 'string' && /^\d{1,9}$/.test(field) ? Math.min(Number(field), MOST_BODY_BYTES) : undefined;
+/** What a client of the run says; undefined when nobody said it. */
+function wholeNumber(field: string | readonly string[] | undefined): number | undefined {
+  return typeof field === 'string' && /^\d{1,10}$/.test(field) ? Number(field) : undefined;
 }

@@ -88,7 +88,9 @@ export function makePlan(input: ReplayInput, externals: ReadonlyMap<number, Endp
     );
   const own = origins.filter((origin) => origin.external === undefined).length;
   const nodes = stores.filter((store) => store.kind !== 'embedded').length;
-  const processes = pops.length + own + listeners + nodes + 1;
+  // A listener with a wrong token stands by for each that is to have one.
+  const strange = listeners === 0 ? 0 : wrongTokens(scenario);
+  const processes = pops.length + own + listeners + strange + nodes + 1;
   const openFiles = processes * FILES_PER_CHILD + CLIENT_FILES;
   if (openFiles > machine.openFiles)
     reasons.push(
@@ -99,7 +101,8 @@ export function makePlan(input: ReplayInput, externals: ReadonlyMap<number, Endp
     reasons.push(
       `the drill needs ${processes} processes, and this user may have ${machine.processes} threads: see "ulimit -u"`,
     );
-  const neededMb = pops.length * EDGE_MB + own * ORIGIN_MB + listeners * LISTENER_MB + nodes * STORE_MB + NETWORK_MB;
+  const neededMb =
+    pops.length * EDGE_MB + own * ORIGIN_MB + (listeners + strange) * LISTENER_MB + nodes * STORE_MB + NETWORK_MB;
   const freeMb = Math.floor(machine.freeBytes / 1_048_576);
   if (neededMb > freeMb)
     reasons.push(
@@ -109,7 +112,7 @@ export function makePlan(input: ReplayInput, externals: ReadonlyMap<number, Endp
 
   notes.push(
     'Every edge probes by itself, from where it stands; the replay has the data centers of the regions that a pool is checked from.',
-    'Connections have open windows: TCP slow start is not played between edge and origin, and the replay has none either.',
+    'Connections between edge and origin have open windows: TCP slow start is played on lanes only, in the replay and here.',
   );
   if (model.monitors.some((monitor) => monitor.type === 'https') && !usesTls(scenario))
     notes.push('Origins of the lab speak plain HTTP: https monitors are played as http ones.');
@@ -179,6 +182,13 @@ export function usesTls(scenario: Scenario): boolean {
   return scenario.timeline.some((event) => event.kind === 'fault' && event.fault.name === 'tls_expired');
 }
 
+function wrongTokens({ timeline, world }: Scenario): number {
+  const named = timeline.flatMap((event) =>
+    event.kind === 'fault' && event.fault.name === 'wrong_token' ? [event.target.name] : [],
+  );
+  return named.some((name) => name === '' || name === 'all') ? world.railgun.listeners : new Set(named).size;
+}
+
 function plannedOrigins(model: Model, externals: ReadonlyMap<number, Endpoint>): readonly PlannedOrigin[] {
   return model.pools
     .flatMap((pool) => pool.origins.map((origin) => ({ pool: pool.id, origin: origin.name })))
@@ -198,6 +208,8 @@ function faultReasons(
       return [`${at}"${fault.name}" (${fault.summary}) cannot be done on real sockets: it is for the replay only`];
     if ((target.kind === 'listener' || target.kind === 'store') && !facts.linked)
       return [`${at}"${fault.name}" is aimed at a ${target.kind}, and no balancer has a railgun`];
+    if (fault.name === 'half_open' && !facts.linked)
+      return [`${at}"${fault.name}" makes lanes be forgotten, and no balancer has a railgun`];
     if (target.kind === 'pop' && !DONE_BY_THE_RUN.has(fault.name)) {
       const { pops } = scenario.world;
       if (!pops.includes(target.name))

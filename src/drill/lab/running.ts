@@ -8,7 +8,7 @@ import { configHash } from '../../config/hash.ts';
 import type { Model } from '../../core/model.ts';
 import { type Micros, US_PER_MS } from '../../core/time.ts';
 import { originsNamed } from '../../replay/named-origins.ts';
-import type { Fault, Target } from '../../sim/faults/fault.ts';
+import type { Fault, ProcessKind, Target } from '../../sim/faults/fault.ts';
 import { type EdgeRecord, type Endpoint, type Lab, LabError, type LabEvent, type LabOptions } from '../lab.ts';
 import type { LabCertificates } from './certificates.ts';
 import { type Edge, FLUSHED_MS } from './edge.ts';
@@ -50,6 +50,7 @@ export class RunningLab implements Lab {
   /** At which every origin answers, each at an address of its own. */
   port = 0;
   linkKey = '';
+  readonly startUp = new Map<ProcessKind, number>();
   #onEvent: ((event: LabEvent) => void) | undefined;
   /** Events before anybody listens. */
   readonly #early: LabEvent[] = [];
@@ -168,6 +169,7 @@ export class RunningLab implements Lab {
     return {
       originsOf: (target) => originsNamed(this.options.input.model, target).map((number) => this.#struck(number)),
       wideAreaDoors: this.far.map((far) => far.id),
+      linkDoors: this.linkDoors(),
       listeners: this.listeners,
       stores: Array.from({ length: nodes }, (_, n) => this.stores.filter((__, index) => index % nodes === n)),
       edges: this.edges,

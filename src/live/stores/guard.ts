@@ -1,6 +1,6 @@
 /**
  * Makes a `Store` of a backend that may be slow, full, lying or dead. Every operation settles within the budget, whatever the
- * backend does; how many are under way and how many wait is bounded; failures put the backend to rest (`breaker.ts`).
+ * backend does; how many are under way and how many wait is bounded; failures put the backend to rest (`railgun/store-breaker.ts`).
  *
  *     asked ── rests? too many waiting? ──► down at once
  *       │
@@ -10,7 +10,7 @@
  *
  * All budgets are equal, so operations reach their end in the order they came, and one timer serves them all.
  */
-import { Breaker } from './breaker.ts';
+import { Breaker } from '../../railgun/store-breaker.ts';
 import {
   BUDGET_MS,
   type Counters,

@@ -7,6 +7,7 @@ export const crash: Fault = {
   targets: ['pop'],
   parameters: {},
   live: true,
+  restarts: { pop: 'edge' },
   start(world, target) {
     world.setCrashed(target, true);
     return once(() => world.setCrashed(target, false));

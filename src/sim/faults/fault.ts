@@ -40,6 +40,11 @@ export interface Parameter {
   readonly summary: string;
 }
 
+/** Processes that a fault takes away, and that are started again when it ends. */
+export type ProcessKind = 'edge' | 'listener' | 'store' | 'origin';
+/** µs from the start of a process until it serves. */
+export type StartUp = Readonly<Record<ProcessKind, number>>;
+
 export interface Fault {
   readonly name: string;
   readonly summary: string;
@@ -47,7 +52,18 @@ export interface Fault {
   readonly parameters: Readonly<Record<string, Parameter>>;
   /** True when the live lab can do the same on real sockets. */
   readonly live: boolean;
+  /**
+   * What is started again when it ends, by the kind of its target: whoever ends the fault waits for as long as such a process takes to
+   * start, and undoes it then.
+   */
+  readonly restarts?: Readonly<Partial<Record<TargetKind, ProcessKind>>>;
   start(world: FaultWorld, target: Target, parameters: Readonly<Record<string, number>>): () => void;
+}
+
+/** How long what this fault took away takes to start, µs; 0 = nothing has to. */
+export function startUpOf({ restarts }: Fault, { kind }: Target, startUp: StartUp): number {
+  const process = restarts?.[kind];
+  return process === undefined ? 0 : startUp[process];
 }
 
 /** What is undone twice is undone once. */

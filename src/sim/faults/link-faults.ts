@@ -44,7 +44,7 @@ export const halfOpen: Fault = {
   summary: 'a box on the way forgets the lanes that stand: nothing passes on them and nobody is told; new ones work',
   targets: ['link'],
   parameters: {},
-  live: false,
+  live: true,
   start(world) {
     world.link.forget(world.scheduler.now());
     return () => {};

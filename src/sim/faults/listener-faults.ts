@@ -7,6 +7,7 @@ export const kill: Fault = {
   targets: ['listener', 'store'],
   parameters: {},
   live: true,
+  restarts: { listener: 'listener', store: 'store' },
   start: (world, target) =>
     target.kind === 'store'
       ? world.railgun().setStore(target.name, 'gone')
@@ -28,6 +29,7 @@ export const drain: Fault = {
   targets: ['listener'],
   parameters: {},
   live: true,
+  restarts: { listener: 'listener' },
   start: (world, target) => world.railgun().setListener(target.name, 'draining'),
 };
 
@@ -55,6 +57,7 @@ export const loseNode: Fault = {
   targets: ['store'],
   parameters: {},
   live: true,
+  restarts: { store: 'store' },
   start: (world, target) => world.railgun().setStore(target.name, 'gone'),
 };
 

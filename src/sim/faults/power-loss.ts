@@ -7,5 +7,6 @@ export const powerLoss: Fault = {
   targets: ['pool', 'origin'],
   parameters: {},
   live: true,
+  restarts: { pool: 'origin', origin: 'origin' },
   start: (world, target) => onOrigins(world, target, { mode: 'blackhole' }, true),
 };

@@ -16,6 +16,8 @@ export interface OriginAnswerTo {
 }
 
 export interface PageAsked {
+  /** Whom the draws are about. */
+  readonly key: number;
   readonly method: string;
   readonly page: number;
   /** Length that the body is to have; 0 = the page's own. */
@@ -35,7 +37,7 @@ export function askOrigin(
 ): () => void {
   const { scheduler, bodies } = world;
   const now = scheduler.now();
-  origin.admit(now, 0);
+  origin.admit(now, 0, asked.key);
   const { ending, afterUs, generation } = origin;
   let over = false;
   const at = (spanUs: number, run: () => void): void => {

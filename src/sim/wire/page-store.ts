@@ -1,13 +1,15 @@
 /**
  * Stores of page versions in virtual time: memcached nodes with the estate's faults, and the client that a process has of them. A key
  * lives on one node by rendezvous hashing; while a node rests its keys live on the next (live/stores/spread.ts does the same), so a lost
- * node costs its share one full transfer each (RG-116, RG-117). A frozen node costs its askers the whole budget, a dead one nothing.
+ * node costs its share one full transfer each (RG-116, RG-117). A frozen node costs its askers the whole budget, a dead one nothing. When a
+node is left alone and found again is for the very breaker of the live stores to say.
  */
 import { assert } from '../../core/assert.ts';
 import { finalise, hashText } from '../../core/hash.ts';
 import type { Scheduler } from '../../core/ports.ts';
 import { type Micros, US_PER_MS, US_PER_SECOND } from '../../core/time.ts';
 import { LOOKUP_BUDGET_US } from '../../railgun/limits.ts';
+import { Breaker } from '../../railgun/store-breaker.ts';
 import type { StoreAnswer } from '../../railgun/store-dialogue.ts';
 import type { SimStoreNode } from '../railgun-estate.ts';
 
@@ -15,14 +17,6 @@ import type { SimStoreNode } from '../railgun-estate.ts';
 const ANSWER_US = 200;
 /** Memcached's own default (-m 64): the least that a site would give it. */
 const NODE_BYTES = 64 * 1024 * 1024;
-/**
- * As live/stores/breaker.ts: failures more than answers before a node rests; the first rest, doubled each time it is over in vain, and the
- * longest; answers in a row after which the first rest is the first again.
- */
-const FAILURES = 3;
-const FIRST_REST_US = 25 * US_PER_MS;
-const MAX_REST_US = 2 * US_PER_SECOND;
-const RECOVERED = 50;
 /** Of a key and its item, beside the value. */
 const ITEM_BYTES = 150;
 
@@ -106,98 +100,137 @@ export class StoreClient {
   readonly #scheduler: Scheduler;
   readonly #nodes: readonly StoreNode[];
   readonly #states: readonly SimStoreNode[];
-  readonly #scores: number[];
-  readonly #resting: boolean[];
-  /** How long the next rest of each node is, and how often it answered in a row. */
-  readonly #restUs: number[];
-  readonly #answers: number[];
+  readonly #guards: readonly NodeGuard[];
 
   constructor(scheduler: Scheduler, nodes: readonly StoreNode[], states: readonly SimStoreNode[]) {
     assert(nodes.length === states.length && nodes.length > 0, 'each node has a state');
     this.#scheduler = scheduler;
     this.#nodes = nodes;
     this.#states = states;
-    this.#scores = nodes.map(() => 0);
-    this.#resting = nodes.map(() => false);
-    this.#restUs = nodes.map(() => FIRST_REST_US);
-    this.#answers = nodes.map(() => 0);
+    this.#guards = states.map((state) => new NodeGuard(scheduler, state));
+  }
+
+  /** False while this node rests: nobody asks it. */
+  available(node: number): boolean {
+    return this.#guards[node]?.available === true;
   }
 
   get(key: string, answer: (answer: StoreAnswer) => void): void {
     const at = this.#home(key);
-    const state = this.#states[at]!;
-    if (this.#rests(at)) return this.#later(0, () => answer({ kind: 'down' }));
-    this.#later(answerUs(state), () => {
-      if (!this.#answered(at, state)) return answer({ kind: this.#othersServe(at) ? 'miss' : 'down' });
-      const value = this.#nodes[at]!.get(key, this.#scheduler.now(), state.generation);
-      return answer(value === undefined ? { kind: 'miss' } : { kind: 'hit', value });
-    });
+    this.#guards[at]!.ask(
+      () => {
+        const value = this.#nodes[at]!.get(key, this.#scheduler.now(), this.#states[at]!.generation);
+        answer(value === undefined ? { kind: 'miss' } : { kind: 'hit', value });
+      },
+      () => answer({ kind: this.#othersServe(at) ? 'miss' : 'down' }),
+    );
   }
 
-  /** `stored(false)`: no node is there; one that does not take a value is no failure of the store. */
+  /** `stored(false)`: every node rests, this one too by now; one that has only failed is still taken for there (live/railgun/page-store.ts). */
   set(key: string, value: Uint8Array, expirationSeconds: number, stored: (ok: boolean) => void): void {
     const at = this.#home(key);
-    const state = this.#states[at]!;
-    if (this.#rests(at)) return this.#later(0, () => stored(false));
-    this.#later(answerUs(state), () => {
-      if (!this.#answered(at, state)) return stored(this.#othersServe(at));
-      const now = this.#scheduler.now();
-      const until = expirationSeconds > 0 ? now + expirationSeconds * US_PER_SECOND : Number.POSITIVE_INFINITY;
-      this.#nodes[at]!.set(key, value, until, state.generation);
-      return stored(true);
-    });
+    this.#guards[at]!.ask(
+      () => {
+        const now = this.#scheduler.now();
+        const until = expirationSeconds > 0 ? now + expirationSeconds * US_PER_SECOND : Number.POSITIVE_INFINITY;
+        this.#nodes[at]!.set(key, value, until, this.#states[at]!.generation);
+        stored(true);
+      },
+      () => stored(this.#guards.some(({ available }) => available)),
+    );
   }
 
+  /** On every node: while its own was away, the key may have lived on any. */
   delete(key: string): void {
-    for (const node of this.#nodes) node.delete(key);
+    for (const [at, guard] of this.#guards.entries()) {
+      guard.ask(
+        () => this.#nodes[at]!.delete(key),
+        () => {},
+      );
+    }
   }
 
   #home(key: string): number {
     const hash = hashText(key);
-    const home = homeOf(hash, this.#nodes.length, (node) => !this.#rests(node));
+    const home = homeOf(hash, this.#nodes.length, (node) => this.available(node));
     return home >= 0 ? home : homeOf(hash, this.#nodes.length, () => true);
   }
 
-  #rests(node: number): boolean {
-    return this.#resting[node]!;
+  #othersServe(node: number): boolean {
+    return this.#guards.some(({ available }, other) => other !== node && available);
+  }
+}
+
+interface Question {
+  readonly down: () => void;
+  settled: boolean;
+}
+
+/**
+ * What one process knows of one node: `live/stores/guard.ts` in virtual time, with the same breaker. A node that is gone refuses at once, one
+ * that is silent costs the budget; when it goes to rest nobody waits for it any more; probes that end in vain are asked again later.
+ */
+class NodeGuard {
+  readonly #scheduler: Scheduler;
+  readonly #state: SimStoreNode;
+  readonly #breaker = new Breaker(false);
+  readonly #unsettled = new Set<Question>();
+
+  constructor(scheduler: Scheduler, state: SimStoreNode) {
+    this.#scheduler = scheduler;
+    this.#state = state;
   }
 
-  /** A node that is back is found by the probe that ends its rest; no request is spent on finding out. */
-  #rest(node: number): void {
-    this.#resting[node] = true;
-    const restUs = this.#restUs[node]!;
-    this.#restUs[node] = Math.min(MAX_REST_US, restUs * 2);
-    this.#later(restUs, () => {
-      if (this.#states[node]!.state !== 'up') return this.#rest(node);
-      this.#resting[node] = false;
-      this.#scores[node] = 0;
-      this.#answers[node] = 0;
-      return undefined;
+  get available(): boolean {
+    return !this.#breaker.resting;
+  }
+
+  ask(answered: () => void, down: () => void): void {
+    if (this.#breaker.resting) return this.#later(0, down);
+    const question: Question = { down, settled: false };
+    this.#unsettled.add(question);
+    return this.#later(this.#answerUs, () => {
+      if (question.settled) return;
+      this.#unsettled.delete(question);
+      if (this.#state.state === 'up') {
+        this.#breaker.answered();
+        answered();
+        return;
+      }
+      // Whoever hears of it asks at once whether others serve, and this node rests by then.
+      const rests = this.#breaker.failed();
+      down();
+      if (rests) this.#rest();
     });
   }
 
-  #othersServe(node: number): boolean {
-    return this.#nodes.some((_, other) => other !== node && !this.#rests(other));
+  #rest(): void {
+    for (const question of this.#unsettled) {
+      question.settled = true;
+      question.down();
+    }
+    this.#unsettled.clear();
+    this.#probeLater();
   }
 
-  #answered(node: number, state: SimStoreNode): boolean {
-    if (state.state === 'up') {
-      this.#scores[node] = Math.max(0, this.#scores[node]! - 1);
-      this.#answers[node]! += 1;
-      if (this.#answers[node] === RECOVERED) this.#restUs[node] = FIRST_REST_US;
-      return true;
-    }
-    this.#answers[node] = 0;
-    this.#scores[node]! += 1;
-    if (this.#scores[node]! >= FAILURES && !this.#resting[node]!) this.#rest(node);
-    return false;
+  #probeLater(): void {
+    this.#later(this.#breaker.restMs() * US_PER_MS, () => this.#probe());
+  }
+
+  /** No request is spent on finding out. */
+  #probe(): void {
+    this.#later(this.#answerUs, () => {
+      if (this.#state.state === 'up') this.#breaker.returned();
+      else this.#probeLater();
+    });
+  }
+
+  get #answerUs(): number {
+    const { state } = this.#state;
+    return state === 'silent' ? LOOKUP_BUDGET_US : state === 'gone' ? 0 : ANSWER_US;
   }
 
   #later(spanUs: number, run: () => void): void {
     this.#scheduler.at((this.#scheduler.now() + spanUs) as Micros, run);
   }
-}
-
-function answerUs({ state }: SimStoreNode): number {
-  return state === 'silent' ? LOOKUP_BUDGET_US : state === 'gone' ? 0 : ANSWER_US;
 }

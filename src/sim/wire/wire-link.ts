@@ -110,6 +110,12 @@ export class WireLink implements EstateWatcher {
   }
   #laneBytes = 0;
 
+  /** The run begins: what crossed before is no part of it. */
+  countFromHere(): void {
+    this.#laneBytes -= this.laneBytes;
+    for (const mode of ['same', 'delta', 'full', 'raw'] as const) this.modes[mode] = 0;
+  }
+
   /**
    * @param roundTripUs There and back between the PoP and the origin's pool, asked for again whenever bytes are sent.
    * @returns `undefined` when it is on a lane, else why it goes direct.

@@ -23,4 +23,7 @@ it('13: an edge is killed and started again: only its own visitors fail, only wh
   const lastFailed = Math.max(...failed.map(({ at }) => at));
   expect(served.filter((at) => at > lastFailed).length).toBeGreaterThan(10);
   expect(report.sessions.lost).toBe(0);
+  // Who had no session was steered, and the line says among which pools.
+  expect(requests.filter(({ cause }) => cause === '').map(({ candidates }) => candidates)).toContain('site');
+  expect(report.drill?.notes.join()).toMatch(/takes this long here, and in the prediction as well: edges /);
 }, 120_000);

@@ -91,6 +91,24 @@ describe.concurrent('drills of the link', () => {
   );
 
   it(
+    '5: a box forgets the lanes: a second of requests is lost, and the next lane stands long before the first is given up',
+    async () => {
+      const drilled = await playByVerb('05-lanes-forgotten');
+      const report = held(drilled);
+      const [outage] = report.budget.outages;
+      const fromUs = outage?.fromUs ?? 0;
+      for (const one of failedOf(drilled.requests)) {
+        expect(one).toMatchObject({ cause: 'lane_lost', status: 527 });
+        expect(one.at - fromUs).toBeLessThan(2_000_000);
+      }
+      const later = drilled.requests.filter(({ at }) => at > fromUs + 2_000_000 && at < (outage?.detectedUs ?? 0));
+      expect(later.length).toBeGreaterThan(50);
+      expect(new Set(later.map(({ path }) => path))).toEqual(new Set(['railgun']));
+    },
+    PATIENCE_MS,
+  );
+
+  it(
     '6: a lane is cut in the middle of answers: those that were half done are lost, and nothing else',
     async () => {
       const drilled = await playByVerb('06-lane-cut');

@@ -82,7 +82,7 @@ describe('a part of the lab', () => {
     const child = await Child.start(order(`process.on('SIGTERM', () => {});${READY}${FOREVER}`));
     expect(await child.end()).toBeUndefined();
     expect(child.alive).toBe(false);
-  }, 20_000);
+  });
 
   it('that is frozen hears SIGTERM all the same', async () => {
     const child = await Child.start(order(`process.on('SIGTERM', () => process.exit(0));${READY}${FOREVER}`));

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { lives, readLedger, record, sweepLeftovers } from '../../../src/drill/lab/ledger.ts';
 import { applyChange } from '../../../src/config/change.ts';
 import { parseConfig } from '../../../src/config/config-file.ts';
@@ -54,7 +54,8 @@ describe('a lab of one edge and two pools', () => {
     running = await runningLab(WEB);
     running.lab.onRecord = (one) => records.push(one);
     [edge] = running.lab.edges as [LabEdge];
-  }, 60_000);
+  });
+  afterEach(() => running.heal());
   afterAll(() => running.lab.stop());
 
   it('serves pages of the asked length through the edge, and its probes pass', async () => {
@@ -108,11 +109,13 @@ describe('a lab of one edge and two pools', () => {
 
   it('a queue that is full turns requests away, and they are counted', async () => {
     const [before = 0] = await running.lab.rejected();
-    const seen = await Promise.all(Array.from({ length: 40 }, () => get()));
-    const refused = seen.filter(({ status }) => status === 503).length;
-    expect(refused).toBeGreaterThan(0);
-    expect(seen.filter(({ status }) => status === 200)).toHaveLength(40 - refused);
-    expect((await running.lab.rejected())[0]).toBe(before + refused);
+    // On a busy machine forty at once may come one after the other, and find room.
+    for (let refused = 0; refused === 0; ) {
+      const seen = await Promise.all(Array.from({ length: 40 }, () => get()));
+      refused = seen.filter(({ status }) => status === 503).length;
+      expect(seen.filter(({ status }) => status === 200)).toHaveLength(40 - refused);
+      expect((await running.lab.rejected())[0]).toBe(before + refused);
+    }
   });
 
   it('a crashed edge refuses, and comes back on its port with what it had', async () => {
@@ -159,17 +162,19 @@ describe('a lab of one edge and two pools', () => {
     const entry = readLedger(running.folder).findLast(
       ({ what, ...rest }) => what === 'the origin two/b' && lives({ what, ...rest }),
     );
-    process.kill(entry?.pid ?? 0, 'SIGKILL');
+    // Played again it is dead already; and 0 would be the process group of this test.
+    if (entry !== undefined) process.kill(entry.pid, 'SIGKILL');
     const event = await running.when(({ kind }) => kind === 'died');
     expect(event).toMatchObject({ what: 'the origin two/b', code: 'SIGKILL' });
   });
 
   it('ends in the middle of faults, with nothing left', async () => {
-    await running.fault('power_loss', 'pool/one');
-    await running.fault('crash', 'pop/LHR');
-    expect(await running.lab.stop()).toEqual([]);
-    expect(existsSync(running.folder)).toBe(false);
-    expect(await knock(edge.listen)).toBe('ECONNREFUSED');
+    const own = await runningLab(WEB);
+    await own.fault('power_loss', 'pool/one');
+    await own.fault('crash', 'pop/LHR');
+    expect(await own.lab.stop()).toEqual([]);
+    expect(existsSync(own.folder)).toBe(false);
+    expect(await knock(own.lab.edges[0]!.listen)).toBe('ECONNREFUSED');
   });
 });
 
@@ -255,7 +260,7 @@ describe('the end of a lab', () => {
     holder.kill('SIGKILL');
     while (existsSync(folder) || entries.some(lives)) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(entries.filter(lives)).toEqual([]);
-  }, 60_000);
+  });
 
   it('what could not be ended is named, and found by the next start', async () => {
     const running = await runningLab(WEB);

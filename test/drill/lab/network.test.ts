@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../src/core/random.ts';
 import type { Endpoint } from '../../../src/drill/lab.ts';
 import { type DoorEffect, LabNetwork } from '../../../src/drill/lab/network.ts';
-import { knock } from './support.ts';
+import { ANSWERED_MS, knock, SILENT_MS } from './support.ts';
 
 const LISTEN = { host: '127.0.0.1', port: 0 };
 let network: LabNetwork;
@@ -49,7 +49,7 @@ function open(door: Endpoint): Promise<Socket> {
 }
 
 /** The echo, or how the connection ended, or `silent`. */
-function echo(socket: Socket, patienceMs = 300): Promise<string> {
+function echo(socket: Socket, patienceMs = ANSWERED_MS): Promise<string> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve('silent'), patienceMs);
     const tell = (what: string): void => {
@@ -63,6 +63,10 @@ function echo(socket: Socket, patienceMs = 300): Promise<string> {
   });
 }
 
+/** As patient as what is awaited deserves. */
+const patience = (awaited: string): number =>
+  awaited === 'silent' || awaited === 'unanswered' ? SILENT_MS : ANSWERED_MS;
+
 const at = (index: number): Endpoint => doors[index] ?? LISTEN;
 
 describe('a door', () => {
@@ -70,16 +74,14 @@ describe('a door', () => {
     { effect: { mode: 'refuse', cut: true }, fresh: 'ECONNREFUSED', standing: 'ECONNRESET' },
     { effect: { mode: 'refuse' }, fresh: 'ECONNREFUSED', standing: 'hello' },
     { effect: { mode: 'hole' }, fresh: 'unanswered', standing: 'silent' },
-    { effect: { silent: 'to_client' }, fresh: 'connected', standing: 'silent' },
+    { effect: { forget: true }, fresh: 'connected', standing: 'silent' },
     { effect: { mode: 'reset' }, fresh: 'connected', standing: 'ECONNRESET' },
   ])('$effect: a new connection is $fresh, one that stands gets "$standing"', async ({ effect, fresh, standing }) => {
     const before = await open(at(0));
     expect(await echo(before)).toBe('hello');
-    const lifted = echo(before, 1_000);
-    expect(await lifted).toBe('hello');
     const laid = await network.lay(['a'], effect);
-    expect(await echo(before)).toBe(standing);
-    expect(await knock(at(0))).toBe(fresh);
+    expect(await echo(before, patience(standing))).toBe(standing);
+    expect(await knock(at(0), patience(fresh))).toBe(fresh);
     // Its neighbour notices nothing.
     expect(await echo(await open(at(1)))).toBe('hello');
     await network.lift(laid);
@@ -95,7 +97,7 @@ describe('a door', () => {
   it('two effects at once: the worst holds, and lifting it leaves the other', async () => {
     const refused = await network.lay(['a'], { mode: 'refuse' });
     const hole = await network.lay(['a', 'b'], { mode: 'hole' });
-    expect([await knock(at(0)), await knock(at(1))]).toEqual(['unanswered', 'unanswered']);
+    expect([await knock(at(0), SILENT_MS), await knock(at(1), SILENT_MS)]).toEqual(['unanswered', 'unanswered']);
     await network.lift(hole);
     expect([await knock(at(0)), await knock(at(1))]).toEqual(['ECONNREFUSED', 'connected']);
     await network.lift(refused);
@@ -107,7 +109,7 @@ describe('a door', () => {
     const both = await network.lay(['a', 'b'], { mode: 'hole' });
     const one = await network.lay(['b'], { mode: 'hole' });
     await network.lift(both);
-    expect([await knock(at(0)), await knock(at(1))]).toEqual(['connected', 'unanswered']);
+    expect([await knock(at(0)), await knock(at(1), SILENT_MS)]).toEqual(['connected', 'unanswered']);
     await network.lift(one);
     expect(await knock(at(1))).toBe('connected');
   });
@@ -115,7 +117,7 @@ describe('a door', () => {
   it('a hole again and again, at the same port', async () => {
     for (let turn = 0; turn < 3; turn += 1) {
       const hole = await network.lay(['a'], { mode: 'hole', cut: true });
-      expect(await knock(at(0), 200)).toBe('unanswered');
+      expect(await knock(at(0), SILENT_MS)).toBe('unanswered');
       await network.lift(hole);
       expect(await echo(await open(at(0)))).toBe('hello');
     }
@@ -125,11 +127,11 @@ describe('a door', () => {
     const standing = await open(at(0));
     expect(await echo(standing)).toBe('hello');
     const hole = await network.lay(['a'], { mode: 'hole' });
-    const answered = echo(standing, 5_000);
+    const answered = echo(standing);
     await network.lift(hole);
     expect(await answered).toBe('hello');
     const dark = await network.lay(['a'], { mode: 'hole', cut: true });
-    const rebooted = echo(standing, 5_000);
+    const rebooted = echo(standing);
     await network.lift(dark);
     expect(await rebooted).toBe('ECONNRESET');
   });

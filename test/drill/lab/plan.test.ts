@@ -78,6 +78,14 @@ describe('a plan', () => {
     expect(plan.stores.map(({ kind }) => kind)).toEqual(['redis']);
   });
 
+  it('counts a listener that stands by with a wrong token', async () => {
+    const timeline =
+      '[{ at: +1m, fault: wrong_token, target: listener/1, for: 10s }, { at: +2m, fault: wrong_token, target: listener/1 }]';
+    const plan = makePlan(await inputOf(scenario({ timeline, railgun: true })), new Map(), ROOMY);
+    // An edge, two origins, two listeners, a store, the network.
+    expect(plan.processes).toBe(7);
+  });
+
   it('starts no process for an origin that stands somewhere already', async () => {
     const at = { host: '127.0.0.1', port: 1 };
     const plan = makePlan(await inputOf(scenario({})), new Map([[1, at]]), ROOMY);
@@ -129,6 +137,11 @@ describe('refused before anything starts', () => {
       parts: { railgun: true, timeline: '[{ at: +1m, fault: kill, target: redis/1 }]' },
       machine: { redis: undefined },
       says: /redis-server is not installed/,
+    },
+    {
+      name: 'lanes that are forgotten where nobody has a railgun',
+      parts: { timeline: '[{ at: +1m, fault: half_open, target: link/edge-origin }]' },
+      says: /line \d+: "half_open" makes lanes be forgotten, and no balancer has a railgun/,
     },
     {
       name: 'a listener where nobody has a railgun',

@@ -2,7 +2,7 @@
 import { get, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import type { Endpoint, Lab, LabEvent } from '../../../src/drill/lab.ts';
+import { type Endpoint, KEY_FIELD, type Lab, type LabEvent } from '../../../src/drill/lab.ts';
 import { makeFolder } from '../../../src/drill/lab/ledger.ts';
 import type { Machine } from '../../../src/drill/lab/machine.ts';
 import { makePlan } from '../../../src/drill/lab/plan.ts';
@@ -44,6 +44,8 @@ export interface Running {
   /** Resolves when an event, past or to come, is such. */
   when(holds: (event: LabEvent) => boolean): Promise<LabEvent>;
   fault(name: string, target: string, values?: Readonly<Record<string, number>>): Promise<() => Promise<void>>;
+  /** Takes back whatever a test that failed has left, so that the next one, or the same one again, finds a sound lab. */
+  heal(): Promise<void>;
 }
 
 export async function runningLab(
@@ -70,7 +72,8 @@ export async function runningLab(
       await new Promise<void>((resolve) => (waiting = [...waiting, resolve]));
     }
   };
-  const fault: Running['fault'] = (name, target, values = {}) => {
+  const undone: (() => Promise<void>)[] = [];
+  const fault: Running['fault'] = async (name, target, values = {}) => {
     const known = FAULTS.get(name);
     if (known === undefined) throw new Error(`no fault ${name}`);
     const defaults = Object.fromEntries(
@@ -78,10 +81,25 @@ export async function runningLab(
     );
     const [word = '', ...rest] = target.split('/');
     const kind = word === 'memcached' || word === 'redis' ? 'store' : word;
-    return lab.startFault(known, { kind: kind as 'pool', name: rest.join('/') }, { ...defaults, ...values });
+    const undo = await lab.startFault(
+      known,
+      { kind: kind as 'pool', name: rest.join('/') },
+      { ...defaults, ...values },
+    );
+    undone.push(undo);
+    return undo;
   };
-  return { lab, input, folder, events, host: input.model.loadBalancers[0]?.name ?? '', when, fault };
+  const heal = async (): Promise<void> => {
+    // What was taken back already is so twice.
+    for (const undo of undone.splice(0).toReversed()) await undo();
+  };
+  return { lab, input, folder, events, host: input.model.loadBalancers[0]?.name ?? '', when, fault, heal };
 }
+
+/** Patience with what answers: a machine may be busy for long. */
+export const ANSWERED_MS = 120_000;
+/** And with what does not: a machine that is busy cannot make it answer. */
+export const SILENT_MS = 500;
 
 export interface Seen {
   /** 0 = no answer. */
@@ -96,10 +114,16 @@ export interface Seen {
 export function ask(
   at: Endpoint,
   host: string,
-  { page = 1, bytes = 20_000, patienceMs = 20_000 }: { page?: number; bytes?: number; patienceMs?: number } = {},
+  {
+    page = 1,
+    bytes = 20_000,
+    patienceMs = ANSWERED_MS,
+    key,
+  }: { page?: number; bytes?: number; patienceMs?: number; key?: number } = {},
 ): Promise<Seen> {
   return new Promise((resolve) => {
-    const headers = { Host: host, 'Drill-Bytes': String(bytes), 'Drill-Text': '1' };
+    const told = key === undefined ? {} : { [KEY_FIELD]: String(key >>> 0) };
+    const headers = { Host: host, 'Drill-Bytes': String(bytes), 'Drill-Text': '1', ...told };
     const request = get({ ...at, path: `/?page=${page}`, agent: false, headers }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -119,8 +143,8 @@ export function ask(
   });
 }
 
-/** How a connection begins: `connected`, a system's error code, or `unanswered`. */
-export function knock(at: Endpoint, patienceMs = 400): Promise<string> {
+/** How a connection begins: `connected`, a system's error code, or `unanswered`, which is asked for with `SILENT_MS`. */
+export function knock(at: Endpoint, patienceMs = ANSWERED_MS): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ host: at.host, port: at.port });
     const tell = (what: string): void => {

@@ -1,5 +1,5 @@
 /** Two labs of the same scenario at once on one machine, as two people would have them: same addresses, and they never meet. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../../src/drill/lab.ts';
 import { ask, type Running, runningLab } from './support.ts';
 
@@ -19,8 +19,9 @@ describe('two labs at once', () => {
   let labs: Running[];
   beforeAll(async () => {
     labs = await Promise.all([runningLab(TWO_AT_ONCE), runningLab(TWO_AT_ONCE)]);
-  }, 60_000);
-  afterAll(() => Promise.all(labs.map(({ lab }) => lab.stop())), 30_000);
+  });
+  afterEach(() => Promise.all(labs.map((each) => each.heal())));
+  afterAll(() => Promise.all(labs.map(({ lab }) => lab.stop())));
 
   const listen = (which: number): Endpoint => labs[which]!.lab.edges[0]!.listen;
   const statuses = async (): Promise<number[]> =>
@@ -44,10 +45,10 @@ describe('two labs at once', () => {
     expect(await statuses()).toEqual([200, 500]);
     await undoErrors();
     expect(await statuses()).toEqual([200, 200]);
-  }, 30_000);
+  });
 
   it('one ends, with nothing left, and the other goes on', async () => {
     expect(await labs[0]!.lab.stop()).toEqual([]);
     expect((await ask(listen(1), labs[1]!.host)).status).toBe(200);
-  }, 30_000);
+  });
 });

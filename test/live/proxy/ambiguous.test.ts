@@ -36,6 +36,8 @@ beforeAll(async () => {
     if (error.code !== 'HPE_INVALID_EOF_STATE' && error.code !== 'ECONNRESET') malformed.push(error.message);
     socket.destroy();
   });
+  // An idle connection that Node ends may be taken for the next request at the same moment.
+  server.keepAliveTimeout = 0;
   server.on('connection', (socket) => sockets.add(socket));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   edge = await startEdge([toOrigin((server.address() as AddressInfo).port, { host: undefined })]);

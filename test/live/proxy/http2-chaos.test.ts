@@ -43,11 +43,13 @@ async function echo(): Promise<Server> {
       response.end(body);
     });
   });
+  // The edge is the one that ends connections: an idle one that Node ends may be taken for a request at the same moment.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
   return server;
 }
 
-it(`${REQUESTS} requests: nothing lost, doubled or mixed, nothing left open`, { timeout: 120_000 }, async () => {
+it(`${REQUESTS} requests: nothing lost, doubled or mixed, nothing left open`, async () => {
   const random = seededRandom(SEED);
   const origin = await echo();
   const edge = await startHttp2Edge(

@@ -1,9 +1,9 @@
 /** What an origin can do wrong, what the brain is told about it, and when a request is sent again. */
-import { createServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ProxyEngineOptions } from '../../../src/live/proxy/engine.ts';
 import type { Http1Attempt } from '../../../src/live/proxy/brain.ts';
+import { ownPort } from '../../contract/own-port.ts';
 import { makeCertificate } from './certificate.ts';
 import { dial, type Edge, RawOrigin, startEdge, toOrigin, type Wire } from './harness.ts';
 
@@ -34,18 +34,9 @@ async function origin(onWire?: (wire: Wire) => void): Promise<RawOrigin> {
   return started;
 }
 
-/** A port on which nobody listens. */
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return address !== null && typeof address === 'object' ? address.port : 0;
-}
-
 describe('before anything is sent', () => {
   it('LB-216 connection refused: the brain answers 521', async () => {
-    const { edge, client } = await edgeTo([toOrigin(await closedPort())]);
+    const { edge, client } = await edgeTo([toOrigin(await ownPort())]);
     client.send(GET);
     await client.until('HTTP/1.1 521');
     expect(edge.brain.failures).toEqual([{ kind: 'refused', detail: 'ECONNREFUSED', mayRetry: true }]);
@@ -53,7 +44,7 @@ describe('before anything is sent', () => {
 
   it('LB-216 a refused POST goes to the next origin with its whole body', async () => {
     const good = await origin();
-    const { edge, client } = await edgeTo([toOrigin(await closedPort()), toOrigin(good.port)]);
+    const { edge, client } = await edgeTo([toOrigin(await ownPort()), toOrigin(good.port)]);
     client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf');
     await edge.brain.whenDone(0);
     const wire = await good.wire();
@@ -345,7 +336,7 @@ describe('LB-214 idle connections and the one retry', () => {
   });
 
   it('a circle of origins that all fail ends', async () => {
-    const port = await closedPort();
+    const port = await ownPort();
     const { edge, client } = await edgeTo(Array.from({ length: 100 }, () => toOrigin(port)));
     client.send(GET);
     await edge.brain.whenDone(1);

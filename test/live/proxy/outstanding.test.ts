@@ -3,7 +3,7 @@
  * engine with the real decisions. What would stay behind would weigh on an origin for ever (least_*), and fill the engine.
  */
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type EdgeLab, outstanding, startEdgeLab, until } from './edge-lab.ts';
 import { dial, RawOrigin, type Wire } from './harness.ts';
 
@@ -94,7 +94,7 @@ function behave(wire: Wire): void {
   });
 }
 
-beforeAll(async () => {
+beforeEach(async () => {
   origin = await RawOrigin.start(behave);
   const { port } = origin;
   lab = await startEdgeLab(
@@ -122,7 +122,7 @@ beforeAll(async () => {
   );
 });
 
-afterAll(() => {
+afterEach(() => {
   lab.engine.stop();
   origin.stop();
 });
@@ -164,7 +164,7 @@ describe('LB-114 outstanding counts after every kind of ending', () => {
     expect([...lab.told.outcomes.keys()].sort()).toEqual(
       ['client_broken', 'client_gone', 'completed', 'local', 'origin_cut', 'tunnel'].sort(),
     );
-  }, 120_000);
+  });
 
   it('also when the engine is stopped in the middle of all of them', async () => {
     const clients = await Promise.all(

@@ -67,6 +67,8 @@ beforeAll(async () => {
       }
     });
   });
+  // An idle connection that Node ends may be taken for the next request at the same moment.
+  server.keepAliveTimeout = 0;
   server.on('connection', (socket) => sockets.add(socket));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   edge = await startEdge([toOrigin((server.address() as AddressInfo).port)]);
@@ -184,5 +186,5 @@ describe('RFC 9112 9.3.2 pipelined requests', () => {
       ),
       { seed: SEED, numRuns: RUNS },
     );
-  }, 120_000);
+  });
 });

@@ -8,7 +8,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { REQUEST_LIMITS } from '../../../src/http1/limits.ts';
 import { HEADROOM_BYTES, PROXY_LIMITS, READ_BYTES } from '../../../src/live/proxy/limits.ts';
 import { dial, type Wire } from './harness.ts';
@@ -40,7 +40,7 @@ let edge: ChildProcess;
 const originSockets = new Set<Socket>();
 const clients: Wire[] = [];
 
-beforeAll(async () => {
+beforeEach(async () => {
   origin = createServer((request, response) => {
     request.on('error', () => {});
     response.on('error', () => {});
@@ -68,9 +68,9 @@ beforeAll(async () => {
   edge = fork(join(import.meta.dirname, 'slow-edge.ts'), [String(port)], { execArgv: ['--expose-gc'] });
 });
 
-afterAll(() => {
+afterEach(() => {
   edge.kill();
-  for (const client of clients) client.socket.destroy();
+  for (const client of clients.splice(0)) client.socket.destroy();
   for (const socket of originSockets) socket.destroy();
   origin.close();
 });
@@ -122,7 +122,7 @@ async function many(port: number, request: string, paused: boolean): Promise<Wir
 }
 
 it(`${3 * EACH} slow clients cost what the limits say, harm nobody, and leave nothing behind`, async () => {
-  const { port } = await answerOf();
+  const { port } = await tell({ kind: 'counts' });
   await visit(port);
   const before = await counts(({ connections }) => connections === 0);
 
@@ -151,11 +151,10 @@ it(`${3 * EACH} slow clients cost what the limits say, harm nobody, and leave no
   await visit(port);
   // Their time begins when the last kernel buffer on their way is full, which with many of them takes its while.
   let after = before;
-  for (let ms = 0; ms < 4 * PROXY_LIMITS.clientWriteMs; ms += 500) {
+  do {
     after = await tell({ kind: 'advance', ms: 500 });
     if (after.heldBytes > worst.heldBytes) worst = after;
-    if (after.connections === 0) break;
-  }
+  } while (after.connections > 0);
   after = await counts(({ originConnections, originIdle }) => originConnections === originIdle);
   expect(after.connections).toBe(0);
   expect(after.inFlight).toBe(0);

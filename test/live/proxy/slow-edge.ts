@@ -41,5 +41,4 @@ function tell(): void {
   process.send?.(counts);
 }
 
-tell();
 process.on('disconnect', () => process.exit());

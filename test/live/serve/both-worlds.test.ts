@@ -47,7 +47,9 @@ test('the edge and the replay of its own access log decide alike, request by req
   const config = {
     version: 1,
     // The replay wants the interval that the service asks for.
-    monitors: [{ id: 'm', type: 'http', path: '/health', interval: 10, timeout: 2, retries: 0, expected_codes: '200' }],
+    monitors: [
+      { id: 'm', type: 'http', path: '/health', interval: 10, timeout: 10, retries: 2, expected_codes: '200' },
+    ],
     pools: [
       pool('eu'),
       pool('us', { load_shedding: { default_percent: 30, default_policy: 'hash' } }),

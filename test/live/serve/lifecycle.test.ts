@@ -297,6 +297,7 @@ describe('trouble that traffic must not notice', () => {
     const a = await origin('a-1');
     const serve = start(configOf({ a: [a] }), ['--access-log', '/dev/full']);
     const { listen, admin } = await serve.ready();
+    const from = performance.now();
     await ask(listen!);
     await serve.says('the disk is full');
     for (let i = 0; i < 20; i += 1) expect((await ask(listen!)).body).toBe('a-1');
@@ -304,7 +305,9 @@ describe('trouble that traffic must not notice', () => {
       async () => (await ask(admin!, { path: '/metrics' })).body,
       (text) => /switchyard_access_log_dropped_total [1-9]/.test(text),
     );
-    expect(serve.err.split('cannot be written').length).toBe(2);
+    // It is tried again after five seconds, and may say so again.
+    const tries = 1 + Math.floor((performance.now() - from) / 5_000);
+    expect(serve.err.split('cannot be written').length - 1).toBeLessThanOrEqual(tries);
   });
 
   test('an access log in a folder that is not there: said, served on', async () => {

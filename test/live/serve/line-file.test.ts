@@ -45,6 +45,7 @@ test('a file that was moved away goes on under its name', async () => {
 });
 
 test.skipIf(!existsSync('/dev/full'))('a full disk is told once, and what is lost is counted', async () => {
+  const from = performance.now();
   const { file, told } = open('/dev/full');
   for (let i = 0; i < 30_000; i += 1) file.add('x'.repeat(100));
   await until(
@@ -54,7 +55,8 @@ test.skipIf(!existsSync('/dev/full'))('a full disk is told once, and what is los
   for (let i = 0; i < 100; i += 1) file.add('y');
   await file.close();
   expect(told).toEqual(['ENOSPC', ...told.slice(1).map(() => 'ENOSPC')]);
-  expect(told.length).toBeLessThanOrEqual(2);
+  // Once more at the end, and whenever it was tried again, each five seconds.
+  expect(told.length).toBeLessThanOrEqual(2 + Math.floor((performance.now() - from) / 5_000));
   expect(file.dropped).toBe(30_100);
 });
 

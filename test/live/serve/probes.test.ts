@@ -11,37 +11,37 @@ afterEach(async () => {
   }
 });
 
-/** Results that health has recorded, and probes that the origin has seen by then. */
-async function probed(flags: readonly string[]): Promise<{ results: number; seen: number }> {
+/** Results that health has recorded, and probes that the origin had seen just before and just after they were read. */
+async function probed(flags: readonly string[]): Promise<{ results: number; before: number; after: number }> {
   const origin = await NamedOrigin.start('one');
   running.push(origin);
   const pool = { name: 'main', monitor: 'm', check_regions: ['WEU'], origins: [origin.config()] };
-  const monitor = { id: 'm', type: 'http', path: '/up', interval: 1, timeout: 1, retries: 0, expected_codes: '200' };
+  const monitor = { id: 'm', type: 'http', path: '/up', interval: 10, timeout: 10, retries: 0, expected_codes: '200' };
   const serve = new Serve(configOf({ main: [origin] }, {}, { pools: [pool], monitors: [monitor] }), flags);
   running.push(serve);
   const { admin } = await serve.ready();
   return until(
     async () => {
-      const seen = origin.requests.length;
+      const before = origin.requests.length;
       const { body } = await ask(admin!, { path: '/metrics' });
       const results = [...body.matchAll(/^switchyard_probes_total\{[^}]*\} (\d+)$/gm)].map(([, count]) =>
         Number(count),
       );
-      return { results: results.reduce((sum, count) => sum + count, 0), seen: Math.max(seen, origin.requests.length) };
+      return { results: results.reduce((sum, count) => sum + count, 0), before, after: origin.requests.length };
     },
-    ({ results }) => results >= 6,
+    ({ results }) => results >= 3,
   );
 }
 
 test('one probe stands for the three data centers of a region', async () => {
-  const { results, seen } = await probed([]);
-  expect(seen).toBeGreaterThan(0);
-  expect(seen * 2).toBeLessThanOrEqual(results + 2);
+  const { results, before } = await probed([]);
+  // One more may be on its way; three data centers that probe for themselves would be seen three times.
+  expect(before * 2).toBeLessThanOrEqual(results + 2);
 });
 
 test('--probe each: every data center sends its own', async () => {
-  const { results, seen } = await probed(['--probe', 'each']);
-  expect(seen).toBeGreaterThanOrEqual(results);
+  const { results, after } = await probed(['--probe', 'each']);
+  expect(after).toBeGreaterThanOrEqual(results);
 });
 
 test('another word is refused', async () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ask, configOf, NamedOrigin, run, Serve, tempFolder, until } from './support.ts';
 
@@ -43,7 +44,15 @@ describe('two workers on one port', () => {
   test('counts are one truth, and a killed worker is replaced without losing them', async () => {
     const { serve, at, admin } = await fleet((a, b, f) => configOf({ a: [a!, b!], f: [f!] }));
     for (let i = 0; i < 40; i += 1) expect((await ask(at, { headers: host })).status).toBe(200);
-    expect(await metric(admin, REQUESTS)).toBe(40);
+    // A worker that has no time to answer is counted with what it last said: the sum gets there, and never beyond.
+    const counted = async (sample: string, count: number): Promise<void> => {
+      await until(
+        () => metric(admin, sample),
+        (found) => found >= count,
+      );
+      expect(await metric(admin, sample)).toBe(count);
+    };
+    await counted(REQUESTS, 40);
     const [victim] = await workers(serve);
     // What a worker has counted since its last word is lost with it; it speaks once a second, and on every scrape.
     process.kill(victim!, 'SIGKILL');
@@ -52,8 +61,8 @@ describe('two workers on one port', () => {
       () => metric(admin, 'switchyard_workers'),
       (count) => count === 2,
     );
-    expect(await metric(admin, REQUESTS)).toBe(40);
-    expect(await metric(admin, 'switchyard_worker_restarts_total')).toBe(1);
+    await counted(REQUESTS, 40);
+    await counted('switchyard_worker_restarts_total', 1);
     expect(await workers(serve)).not.toContain(victim);
   });
 
@@ -64,8 +73,8 @@ describe('two workers on one port', () => {
     let broken = 0;
     let served = 0;
     const wrong: number[] = [];
-    const loops = Array.from({ length: connections }, async () => {
-      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const agents = Array.from({ length: connections }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+    const loops = agents.map(async (agent) => {
       while (going) {
         try {
           const { status } = await ask(at, { agent, headers: host });
@@ -75,7 +84,6 @@ describe('two workers on one port', () => {
           broken += 1;
         }
       }
-      agent.destroy();
     });
     await until(
       () => Promise.resolve(served),
@@ -93,6 +101,11 @@ describe('two workers on one port', () => {
       (count) => count > before + 100,
     );
     going = false;
+    // A connection that was being given to the dead worker is closed by nobody (node:cluster keeps its end): it is given up.
+    const patience = new AbortController();
+    await Promise.race([Promise.all(loops), pause(20_000, undefined, { signal: patience.signal })]);
+    patience.abort();
+    for (const agent of agents) agent.destroy();
     await Promise.all(loops);
     expect(wrong).toEqual([]);
     // Each connection of the dead worker breaks at most twice: the request under way, and one that raced the reset.
@@ -172,20 +185,23 @@ describe('two workers on one port', () => {
       held.push(() => respond(200, 'a-1'));
       return true;
     };
-    // Requests that a-1 does not answer pile up there until nearly all new ones go to a-2.
+    // One after the other: each is answered by a-2, or has come to lie at a-1, where it counts against all that follow.
     const all: Promise<unknown>[] = [];
-    await until(
-      () => {
-        all.push(ask(at, { headers: host }).catch(() => undefined));
-        return new Promise((resolve) => setImmediate(() => resolve(held.length)));
-      },
-      () => all.length >= 60,
-    );
-    await until(
-      () => Promise.resolve(held.length + b.requests.length),
-      (count) => count >= 60,
-    );
-    expect(held.length).toBeLessThan(b.requests.length);
+    for (let i = 0; i < 60; i += 1) {
+      const before = held.length;
+      let over = false;
+      all.push(
+        ask(at, { headers: host })
+          .catch(() => undefined)
+          .finally(() => (over = true)),
+      );
+      await until(
+        () => Promise.resolve(over),
+        () => over || held.length > before,
+      );
+    }
+    expect(held.length + b.requests.length).toBe(60);
+    expect(held.length).toBeLessThan(b.requests.length / 3);
     for (const answer of held) answer();
     a.answer = undefined;
     await Promise.all(all);

@@ -10,8 +10,10 @@ import { endServers, missing, type Program, type RealServer, startServer } from 
 import { connected, startCluster, until } from './kinds.ts';
 
 const stores: Store[] = [];
+const loads: Traffic[] = [];
 
 afterEach(async () => {
+  await Promise.all(loads.splice(0).map((load) => load.stop()));
   await Promise.all(stores.splice(0).map((store) => store.close()));
 });
 afterAll(endServers);
@@ -57,7 +59,7 @@ function traffic(store: Store, keys: number): Traffic {
     }
   };
   const askers = Array.from({ length: 8 }, (_, i) => asker(i * 7));
-  return {
+  const load: Traffic = {
     found: () => found,
     stop: async () => {
       going = false;
@@ -65,6 +67,8 @@ function traffic(store: Store, keys: number): Traffic {
       return told;
     },
   };
+  loads.push(load);
+  return load;
 }
 
 /** Faults of a single server; each leaves it as it was. */
@@ -113,9 +117,9 @@ describe.each<[Program, string]>([
       expect({ wrong, rejected }).toEqual({ wrong: 0, rejected: 0 });
       expect(settled).toBeGreaterThan(400);
       if (falls) expect(events.map((event) => event.kind)).toContain('store_down');
-      // A fault costs the budget a few times and not for each question.
+      // A fault costs the budget a few times and not for each question. So does each rest that a busy machine brings about.
       const [node] = store.report();
-      expect((node?.timeouts ?? 0) + (node?.errors ?? 0)).toBeLessThan(120);
+      expect((node?.timeouts ?? 0) + (node?.errors ?? 0)).toBeLessThan(120 + 16 * (node?.rests ?? 0));
       await server.kill();
     },
   );

@@ -12,7 +12,7 @@ export function opened(result: OpenedStore): Store {
 
 /** Polls; gives up after so many turns that something is wrong, on any machine. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let turn = 0; turn < 1_200; turn++) {
+  for (let turn = 0; turn < 4_000; turn++) {
     if (await holds()) return;
     await new Promise((done) => setTimeout(done, 25));
   }
@@ -21,14 +21,21 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
 
 export async function connected(spec: string | readonly string[], options: StoreOptions): Promise<Store> {
   const store = opened(openStore(spec, options));
-  expect(await store.ready(20_000), 'the store answers').toBe(true);
+  expect(await store.ready(60_000), 'the store answers').toBe(true);
   return store;
 }
 
 /** A server that is started once, when the first test asks for it. */
 function once<Value>(start: () => Promise<Value>): () => Promise<Value> {
   let value: Promise<Value> | undefined;
-  return () => (value ??= start());
+  return () => {
+    value ??= start().catch((error: unknown) => {
+      // Whoever asks next, or again, is not to be told of a start that failed before.
+      value = undefined;
+      throw error;
+    });
+    return value;
+  };
 }
 
 const redis = once(() => startServer('redis-server'));
@@ -40,7 +47,7 @@ const cluster = once(startCluster);
 
 /** Three masters with a third of the slots each. */
 export async function startCluster(): Promise<readonly RealServer[]> {
-  const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
+  const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '15000'];
   const nodes: RealServer[] = [];
   for (let i = 0; i < 3; i++) {
     nodes.push(

@@ -58,10 +58,11 @@ describe('simulated stores of page versions', () => {
     expect(keys.filter((key) => bed.get(key) === 'miss')).toHaveLength(missing.length);
   });
 
-  it('with the only node dead nobody can be asked, and it is told so', () => {
+  it('with the only node dead nobody can be asked, and what is not stored is told when it rests', () => {
     const bed = new Bed(1);
     bed.states[0]!.state = 'gone';
-    expect([bed.get('a'), bed.set('a')]).toEqual(['down', false]);
+    expect([bed.get('a'), bed.get('a'), bed.set('a'), bed.set('a')]).toEqual(['down', 'down', false, false]);
+    expect(bed.get('a')).toBe('down');
   });
 
   it('a dead node is probed at doubled distances, so a short absence is noticed soon and a long one within two seconds', () => {
@@ -124,6 +125,7 @@ function homeOfText(bed: Bed, key: string): number {
   bed.set(key);
   const home = bed.nodes.findIndex(({ items }, at) => items > before[at]!);
   bed.client.delete(key);
+  bed.wait(1);
   expect(homeOf(1, 2, () => false)).toBe(-1);
   return home;
 }

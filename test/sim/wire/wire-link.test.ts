@@ -62,7 +62,7 @@ class Bed {
       0,
       {
         ...{ slot: this.ended.length, method: 'GET', page, host: 'www.example.com', bodyBytes, text: true, origin: 0 },
-        ...{ path: `/${page}`, originAddress: address },
+        ...{ path: `/${page}`, originAddress: address, key: this.ended.length },
       },
       () => RTT,
     );

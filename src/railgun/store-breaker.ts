@@ -1,9 +1,9 @@
 /**
- * When to leave a store alone. More failures than answers in a row of operations put it to rest; while it rests nobody asks it, so
- * a dead store is paid for a few times and not on each request. Coming back is found by probes that no request waits for, at
+ * When to leave a store of page versions alone. More failures than answers in a row of operations put it to rest; while it rests nobody asks
+ * it, so a dead store is paid for a few times and not on each request. Coming back is found by probes that no request waits for, at
  * growing distances, so a store that returns is used again within `MAX_REST_MS` and one probe.
  *
- * Knows neither clock nor store: `guard.ts` asks it and keeps the time.
+ * Knows neither clock nor store: `live/stores/guard.ts` asks it and keeps the time, and so does `sim/wire/page-store.ts`.
  */
 
 /** One failure more than answers, three times over: a single late answer costs nothing, a dead store three budgets. */
