@@ -6,9 +6,11 @@
 import { EMPTY_NAT_MAP, type NatMap } from '../../core/nat-map.ts';
 import type { Scheduler } from '../../core/ports.ts';
 import type { Random } from '../../core/random.ts';
-import { US_PER_SECOND } from '../../core/time.ts';
+import { type Micros, US_PER_SECOND, after } from '../../core/time.ts';
 import { Dictionary } from '../../railgun/dictionary.ts';
-import { deltaCodec, LOOP_BUDGET_US } from '../../railgun/delta/choose.ts';
+import type { EncodeJob, EncodeResult } from '../../railgun/answer.ts';
+import { deltaCodec, estimateEncodeUs, LOOP_BUDGET_US } from '../../railgun/delta/choose.ts';
+import { CODEC, type CodecId } from '../../railgun/delta/codec.ts';
 import { DEFAULT_THRESHOLDS } from '../../railgun/eligible.ts';
 import { HoldBudget } from '../../railgun/hold.ts';
 import { HOLD_BUDGET_BYTES, LOOKUP_BUDGET_US, RGX_LIMITS } from '../../railgun/limits.ts';
@@ -51,6 +53,8 @@ export class ListenerHost {
   /** What happened to a frozen process, in order. */
   #backlog: (() => void)[] | undefined;
   #made = 0;
+  /** When the codec has done what it was given: one page after the other. */
+  #encodedAt = 0 as Micros;
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -83,6 +87,14 @@ export class ListenerHost {
   run(what: () => void): void {
     if (this.#backlog === undefined) what();
     else this.#backlog.push(what);
+  }
+
+  /** The moment at which a page that is given to the codec now is encoded. */
+  encodes(job: EncodeJob, result: EncodeResult): Micros {
+    const now = this.#options.scheduler.now();
+    const begins = this.#encodedAt > now ? this.#encodedAt : now;
+    this.#encodedAt = after(begins, encodeUs(job, result));
+    return this.#encodedAt;
   }
 
   freeze(): void {
@@ -221,7 +233,7 @@ class Lane {
       case 'store_delete':
         return this.#options.store.delete(event.key);
       case 'encode':
-        return machine.encoded(event.stream, this.#options.memo.encode(event.job), this.#options.scheduler.now());
+        return this.#encode(event);
       case 'closed':
         this.stop();
         this.connection.listener.close();
@@ -229,6 +241,12 @@ class Lane {
       default:
         return undefined;
     }
+  }
+
+  #encode({ stream, job }: Extract<ListenerEvent, { kind: 'encode' }>): void {
+    const result = this.#options.memo.encode(job);
+    const told = (): void => this.#later((now) => this.#machine.encoded(stream, result, now));
+    this.#options.scheduler.at(this.#host.encodes(job, result), told);
   }
 
   #ask({ stream, request, attempt }: Extract<ListenerEvent, { kind: 'origin_request' }>): void {
@@ -248,4 +266,12 @@ class Lane {
     });
     this.#fetches.set(stream, cancel);
   }
+}
+
+/** By the codec's own estimate, which the live choice of a codec goes by; what packs a whole page is reckoned as brotli. */
+function encodeUs({ previous, current }: EncodeJob, { delta, full }: EncodeResult): number {
+  const sizes = { previous: previous?.length ?? 0, current: current.length, expectedDelta: delta?.bytes.length };
+  const compared = delta === undefined ? 0 : estimateEncodeUs(sizes, delta.codec as CodecId);
+  const packed = full === undefined ? 0 : estimateEncodeUs({ ...sizes, previous: 0 }, CODEC.brotli);
+  return Math.round(compared + packed);
 }
