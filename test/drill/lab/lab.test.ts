@@ -17,6 +17,8 @@ import { PAGE_SHARES } from '../../../src/sim/page-shares.ts';
 import { ask, knock, type Running, runningLab, type Seen } from './support.ts';
 
 const S = 1_000_000;
+/** Monitors ask once a minute: one of them, or one and the next, falls into a round of forty requests. */
+const MONITORS_MEANWHILE = 2;
 
 const WEB = `
 version: 1
@@ -114,7 +116,10 @@ describe('a lab of one edge and two pools', () => {
       const seen = await Promise.all(Array.from({ length: 40 }, () => get()));
       refused = seen.filter(({ status }) => status === 503).length;
       expect(seen.filter(({ status }) => status === 200)).toHaveLength(40 - refused);
-      expect((await running.lab.rejected())[0]).toBe(before + refused);
+      // A monitor's request may find the queue full as well.
+      const counted = ((await running.lab.rejected())[0] ?? 0) - before;
+      expect(counted).toBeGreaterThanOrEqual(refused);
+      expect(counted).toBeLessThanOrEqual(refused + MONITORS_MEANWHILE);
     }
   });
 
