@@ -2,7 +2,7 @@
  * Stores of page versions in virtual time: memcached nodes with the estate's faults, and the client that a process has of them. A key
  * lives on one node by rendezvous hashing; while a node rests its keys live on the next (live/stores/spread.ts does the same), so a lost
  * node costs its share one full transfer each (RG-116, RG-117). A frozen node costs its askers the whole budget, a dead one nothing. When a
-node is left alone and found again is for the very breaker of the live stores to say.
+ * node is left alone and found again is for the very breaker of the live stores to say.
  */
 import { assert } from '../../core/assert.ts';
 import { finalise, hashText } from '../../core/hash.ts';
