@@ -10,7 +10,7 @@ import { parseCfRailgun } from '../../../src/railgun/cf-railgun.ts';
 import { type Played, playByVerb } from './by-verb.ts';
 
 /** Room for the drills before it, two at a time, and for one that is played again. */
-const PATIENCE_MS = 400_000;
+const PATIENCE_MS = 600_000;
 /** Of 07-memcached-nodes-lost.yaml. */
 const PAGES = 20;
 const { memcached, redis } = thisMachine();
