@@ -20,6 +20,7 @@ import { type Micros, US_PER_SECOND, after, micros } from '../core/time.ts';
 import { type Arrival, emptyArrival } from '../replay/arrivals.ts';
 import { Histogram } from '../replay/histogram.ts';
 import { CODES, type ReplayInput } from '../replay/load.ts';
+import { pageTarget } from '../replay/page-target.ts';
 import { type TimelineEvent, momentOf } from '../replay/scenario.ts';
 import type { OutageHandle } from '../replay/story.ts';
 import { isMeant, spell } from '../replay/telling.ts';
@@ -34,7 +35,7 @@ import { DrillResolvers } from './resolvers.ts';
 import { restartedKinds, startUpNotes, withStartUp } from './start-up.ts';
 import { LEAD_US, STEADY_PAGE, pause, type Steadiness, waitForSteady } from './steady.ts';
 import { type DrillPhase, SPARK_SECONDS, type View } from './view.ts';
-import { fieldsOf, pageTarget, sessionItems, targetOf } from './visitors.ts';
+import { fieldsOf, sessionItems, targetOf } from './visitors.ts';
 import { ANSWER_LIMIT_MS, type Ask, MAX_IN_FLIGHT, type Send, type WireAnswer } from './wire.ts';
 
 export interface DrillPorts {

@@ -5,20 +5,17 @@
 import type { Location } from '../core/location.ts';
 import type { Model } from '../core/model.ts';
 import type { Arrival } from '../replay/arrivals.ts';
+import { pageTarget } from '../replay/page-target.ts';
 import type { TrafficSpec } from '../replay/scenario.ts';
 import { BYTES_FIELD, KEY_FIELD, TEXT_FIELD } from './lab.ts';
 
 /** Cookies, and what says something else than who it is. */
 const NOT_OWN = /^(?:cookie(?::.*)?|host|referer|user-agent)$/;
 
-/** Path and query: one URL for each page of a population, so that each is a page of its own to the link. */
+/** Path and query: what the log says, or the URL of a population's page. */
 export function targetOf(spec: TrafficSpec, arrival: Arrival): string {
   if (spec.kind === 'log') return arrival.path === '' ? '/' : arrival.path;
   return pageTarget(arrival.path, arrival.page);
-}
-
-export function pageTarget(path: string, page: number): string {
-  return `${path === '' ? '/' : path}${path.includes('?') ? '&' : '?'}page=${page}`;
 }
 
 /** Items of all header affinities: in each of them a client carries its own number, as in the replay (`replay/arrival-facts.ts`). */

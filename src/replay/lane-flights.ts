@@ -28,6 +28,7 @@ import type { WireOutcome } from '../sim/wire/sender-place.ts';
 import type { WireEvents, WireLink } from '../sim/wire/wire-link.ts';
 import { COMPLETE, type FlightSlots, SLOT, poolOf, withEnding } from './flight-slots.ts';
 import type { Ledger } from './ledger.ts';
+import { pageTarget } from './page-target.ts';
 import type { SimWorld } from './sim-world.ts';
 import type { SteadyRequest } from './steady-rounds.ts';
 import type { TraceWriter } from './trace-writer.ts';
@@ -123,7 +124,7 @@ export class LaneFlights implements WireEvents {
       pop,
       {
         ...{ slot: STEADY, key: STEADY, method: 'GET', page, host, origin: number, bodyBytes, text: true },
-        path: pagePath(path, page),
+        path: pageTarget(path, page),
         originAddress: literal(origin.address, origin.port, number),
       },
       () => world.roundTripUs(pop, pool),
@@ -253,7 +254,7 @@ export class LaneFlights implements WireEvents {
       pop,
       {
         ...{ slot, method, page, host, origin: number, key: ints[row + KEY]! },
-        path: pagePath(path, page),
+        path: pageTarget(path, page),
         originAddress: literal(address, port, number),
         bodyBytes: doubles[slot * DOUBLES + BYTES]!,
         text: (ints[row + STATE]! & NOT_TEXT) === 0,
@@ -290,11 +291,6 @@ export class LaneFlights implements WireEvents {
     const bytes = doubles[slot * DOUBLES + BYTES]! || world.pageBytes(ints[row + PAGE]!, now);
     this.#owner.overHttp(slot, (ints[row + STATE]! & ~VIA_LANE) | DIRECT, poolOf(decisions[slot]!), bytes);
   }
-}
-
-/** Each page of a population is a URL of its own. */
-function pagePath(path: string, page: number): string {
-  return `${path}${path.includes('?') ? '&' : '?'}page=${page >>> 0}`;
 }
 
 /** `CF-ORIGIN-IP`: a literal, with its port. An origin named by host has one of its own here, since nothing is looked up in a replay. */
